@@ -1,0 +1,179 @@
+package gss
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Provider is an implementation of the GSS-API. It is safe for concurrent use.
+type Provider interface {
+	// String names the implementation for people: "krb5",
+	// "libgssapi (MIT 1.20.1)", "sspi".
+	String() string
+	// Mechanisms lists what Initiate accepts as Mechanism, preferred first.
+	Mechanisms() []OID
+	// Acquire returns a credential. Whoever acquires closes it.
+	Acquire(ctx context.Context, o CredentialOptions) (Credential, error)
+	// Initiate begins a context towards o.Target. It may wait for the network
+	// already, or leave that to the first Step.
+	Initiate(ctx context.Context, o InitiateOptions) (SecContext, error)
+	// Accept begins a context on the acceptor's side.
+	Accept(ctx context.Context, o AcceptOptions) (SecContext, error)
+}
+
+// Usage says what a credential is for.
+type Usage uint8
+
+const (
+	// UsageInitiate, the zero value, is the client's side.
+	UsageInitiate Usage = iota
+	// UsageAccept is the server's side.
+	UsageAccept
+	// UsageBoth is either.
+	UsageBoth
+)
+
+// String returns "initiate", "accept" or "both".
+func (u Usage) String() string {
+	switch u {
+	case UsageInitiate:
+		return "initiate"
+	case UsageAccept:
+		return "accept"
+	case UsageBoth:
+		return "both"
+	}
+	return fmt.Sprintf("Usage(%d)", uint8(u))
+}
+
+// CredentialOptions select a credential. The zero value is the default
+// credential of the process for initiating.
+type CredentialOptions struct {
+	// Name is whose credential is wanted; zero takes the default.
+	Name Name
+	// Usage is what it is for; zero is UsageInitiate.
+	Usage Usage
+	// Mechanism restricts it to one mechanism; empty allows all of the provider.
+	Mechanism OID
+	// CCache names a credential cache, such as "FILE:/tmp/krb5cc_1000"; empty
+	// takes the default. Providers without credential caches refuse it.
+	CCache string
+	// Keytab names a file of long-term keys: for UsageInitiate the client
+	// keytab to log in with, for UsageAccept the service's. Empty takes the
+	// default.
+	Keytab string
+	// Password logs in as Name with a password; empty does not.
+	Password string
+}
+
+// String leaves out the password.
+func (o CredentialOptions) String() string {
+	s := fmt.Sprintf("{Name:%s Usage:%s Mechanism:%s CCache:%s Keytab:%s", o.Name, o.Usage, o.Mechanism, o.CCache, o.Keytab)
+	if o.Password != "" {
+		s += " Password:(set)"
+	}
+	return s + "}"
+}
+
+// GoString is String, so that %#v shows no password either.
+func (o CredentialOptions) GoString() string { return "gss.CredentialOptions" + o.String() }
+
+// Credential is what a context is established with. It is safe for concurrent
+// use and is bound to the provider that made it.
+type Credential interface {
+	// Name is the principal that the credential stands for; zero when the
+	// credential can stand for several or its source cannot be read now.
+	Name() Name
+	// Usage is what the credential may be used for.
+	Usage() Usage
+	// Expires is when it ends; the zero time for "never" or "not known".
+	Expires() time.Time
+	// Close releases it. Contexts made from it stay valid. Calling it twice
+	// is harmless.
+	Close() error
+}
+
+// Resolver is a capability of credentials that follow a changing source, such
+// as a credential cache file that kinit rewrites. Resolve returns a credential
+// that stands for one principal for good: the one the source holds now. A
+// caller that has to know as whom it will authenticate before it does so, since
+// it keeps connections apart by identity, resolves once and uses the result for
+// the whole exchange. The result need not be closed.
+type Resolver interface {
+	Resolve(ctx context.Context) (Credential, error)
+}
+
+// InitiateOptions describe the context that an initiator wants.
+type InitiateOptions struct {
+	// Credential is the initiator's own; nil takes the provider's default.
+	Credential Credential
+	// Target is the acceptor; it must not be zero.
+	Target Name
+	// Mechanism is the mechanism; empty takes SPNEGO. It is not interpreted
+	// before the provider sees it.
+	Mechanism OID
+	// Flags are the wanted properties.
+	Flags Flags
+	// ChannelBindings tie the context to a channel; nil for none.
+	ChannelBindings *ChannelBindings
+	// Lifetime is the wanted lifetime; zero takes the mechanism's default.
+	Lifetime time.Duration
+}
+
+// AcceptOptions describe the context that an acceptor allows.
+type AcceptOptions struct {
+	// Credential is the acceptor's own; nil takes the provider's default.
+	Credential Credential
+	// ChannelBindings are those of the acceptor's end. Nil ignores what the
+	// initiator presents. If set, an initiator that presents bindings must
+	// present these, else the context fails with ErrBadBindings; one that
+	// presents none is accepted without FlagChannelBound.
+	ChannelBindings *ChannelBindings
+}
+
+// SecContext is a security context, established or on its way. It belongs to
+// one exchange: it is not safe for concurrent use and cannot be reused.
+type SecContext interface {
+	// Step takes the peer's token and returns the one to send, if any. The
+	// initiator begins with in == nil. done tells that the context is
+	// established on this side; out may still have to be sent. After an error
+	// the context is dead; out may then hold an error token for the peer.
+	Step(ctx context.Context, in []byte) (out []byte, done bool, err error)
+	// Info describes the context. Until it is done, both names are zero and
+	// Flags tells nothing that may be relied upon.
+	Info() ContextInfo
+	// Close wipes keys and releases the context. Calling it twice is harmless.
+	Close() error
+}
+
+// ContextInfo describes a context.
+type ContextInfo struct {
+	// Mechanism is the mechanism in effect: below SPNEGO the one negotiated.
+	// Empty while unknown.
+	Mechanism OID
+	// Initiator and Acceptor are the authenticated names; zero until done.
+	Initiator, Acceptor Name
+	// Flags are the properties of the context. FlagMutual is set only after
+	// the acceptor's proof was verified, on the initiator's side.
+	Flags Flags
+	// Expires is when the context ends; the zero time for never or unknown.
+	Expires time.Time
+	// Delegated is the credential that the initiator handed over, on the
+	// acceptor's side; nil for none. Whoever reads it closes it.
+	Delegated Credential
+}
+
+// MessageProtector is a capability of contexts that protect messages
+// (RFC 2743, section 2.3). It fails with ErrNoContext before the context is
+// done, unless the mechanism is ready earlier.
+type MessageProtector interface {
+	// Wrap protects msg, encrypting it if conf is set.
+	Wrap(conf bool, msg []byte) ([]byte, error)
+	// Unwrap reverses Wrap and tells whether the message was encrypted.
+	Unwrap(token []byte) (msg []byte, conf bool, err error)
+	// GetMIC returns a signature of msg.
+	GetMIC(msg []byte) ([]byte, error)
+	// VerifyMIC checks a signature of the peer over msg.
+	VerifyMIC(msg, mic []byte) error
+}
