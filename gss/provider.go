@@ -164,6 +164,14 @@ type ContextInfo struct {
 	Delegated Credential
 }
 
+// Forgetter is a capability of contexts whose token was made from something
+// cached, such as a service ticket. Forget drops that, so that the next context
+// for the same target starts afresh: the caller's answer to a peer that has
+// refused the token, since the service may have been rekeyed.
+type Forgetter interface {
+	Forget()
+}
+
 // MessageProtector is a capability of contexts that protect messages
 // (RFC 2743, section 2.3). It fails with ErrNoContext before the context is
 // done, unless the mechanism is ready earlier.
