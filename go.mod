@@ -8,3 +8,11 @@ require (
 	golang.org/x/crypto v0.59.0
 	golang.org/x/net v0.62.0
 )
+
+require (
+	github.com/jcmturner/aescts/v2 v2.0.0 // indirect
+	github.com/jcmturner/gofork v1.7.6 // indirect
+	golang.org/x/sys v0.50.0 // indirect
+	golang.org/x/text v0.44.0 // indirect
+	golang.org/x/tools v0.52.0 // indirect
+)
