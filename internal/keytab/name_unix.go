@@ -1,0 +1,5 @@
+//go:build !windows
+
+package keytab
+
+func systemKeytab(func(string) string) string { return "/etc/krb5.keytab" }
