@@ -1,0 +1,32 @@
+package ccache
+
+import (
+	"fmt"
+
+	"github.com/go-negotiate/negotiate/internal/filestamp"
+)
+
+// ReadFile reads the cache at path, a plain path without a "FILE:" prefix, and
+// tells which version of the file that was. Errors name the path and wrap those
+// of package os or [ErrFormat]. Whether others may read the file is in
+// [filestamp.Stamp.Exposed]; it is no error.
+func ReadFile(path string) (*Cache, Stamp, error) {
+	b, stamp, err := filestamp.Read(path, maxFile)
+	if err != nil {
+		return nil, Stamp{}, fmt.Errorf("credential cache: %w", err)
+	}
+	c, err := Parse(b)
+	if err != nil {
+		return nil, Stamp{}, fmt.Errorf("credential cache %s: %w", path, err)
+	}
+	return c, stamp, nil
+}
+
+// WriteFile writes c to path, readable by its owner only, and replaces what was
+// there at once.
+func WriteFile(path string, c *Cache) error {
+	if err := filestamp.Replace(path, c.Marshal()); err != nil {
+		return fmt.Errorf("credential cache %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package ccache
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+// ErrUnsupportedType is what the errors of [ParseName] wrap when the type of
+// cache cannot be read here.
+var ErrUnsupportedType = errors.New("unsupported type of credential cache")
+
+// Types of credential cache that [ParseName] knows.
+const (
+	TypeFile = "FILE" // one file
+	TypeDir  = "DIR"  // a folder of files, or ":" and one file of it
+	TypeKCM  = "KCM"  // a daemon; the residual selects one of the user's caches
+)
+
+// Name is a credential cache's name: its type and what the type makes of the
+// rest, such as a path.
+type Name struct {
+	Type     string
+	Residual string
+}
+
+// String returns the name as MIT writes it, "FILE:/tmp/krb5cc_0".
+func (n Name) String() string { return n.Type + ":" + n.Residual }
+
+// ParseName reads a cache's name: "/path", "FILE:/path", "DIR:/folder",
+// "DIR::/folder/tktfile" or "KCM:" with or without a residual. A single letter
+// before the colon is a drive. Types are recognised in upper case only, as MIT
+// does. The error for another type wraps [ErrUnsupportedType]; the Name is
+// returned with it.
+func ParseName(name string) (Name, error) {
+	if name == "" {
+		return Name{}, errors.New("the name of the credential cache is empty; want FILE:path, DIR:folder or KCM:")
+	}
+	typ, rest, ok := strings.Cut(name, ":")
+	if !ok || len(typ) == 1 || strings.ContainsAny(typ, `/\`) {
+		return Name{TypeFile, name}, nil
+	}
+	n := Name{typ, rest}
+	switch typ {
+	case TypeKCM:
+		return n, nil
+	case TypeFile, TypeDir:
+		if strings.TrimPrefix(rest, ":") == "" {
+			return Name{}, fmt.Errorf("credential cache %q has no path", name)
+		}
+		return n, nil
+	case "KEYRING", "MEMORY", "API", "MSLSA":
+		return n, fmt.Errorf("%w: %q belongs to the C library or the kernel; use FILE:, DIR: or KCM:, in KRB5CCNAME or as default_ccache_name in krb5.conf", ErrUnsupportedType, name)
+	}
+	return n, fmt.Errorf("%w: %q; use FILE:, DIR: or KCM:", ErrUnsupportedType, name)
+}
+
+// DefaultName returns the name of the default cache, as MIT chooses it:
+// KRB5CCNAME, then configured (default_ccache_name of krb5.conf, expanded),
+// then FILE:/tmp/krb5cc_UID. Where users have no numbers (uid below 0, as
+// os.Getuid gives on Windows), the last is krb5cc in the folder for temporary
+// files.
+func DefaultName(getenv func(string) string, configured string, uid int) string {
+	if name := getenv("KRB5CCNAME"); name != "" {
+		return name
+	}
+	if configured != "" {
+		return configured
+	}
+	if uid < 0 || runtime.GOOS == "windows" {
+		return "FILE:" + filepath.Join(os.TempDir(), "krb5cc")
+	}
+	return "FILE:/tmp/krb5cc_" + strconv.Itoa(uid)
+}
