@@ -17,6 +17,14 @@ const (
 // The encoders first add up the length, then write front to back into one
 // buffer that is large enough.
 
+// grow returns dst with room for exactly n more octets.
+func grow(dst []byte, n int) []byte {
+	if cap(dst)-len(dst) >= n {
+		return dst
+	}
+	return append(make([]byte, 0, len(dst)+n), dst...)
+}
+
 // sizeTLV is the length of an element with n octets of content.
 func sizeTLV(n int) int {
 	size := 2 + n

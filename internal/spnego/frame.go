@@ -3,7 +3,6 @@ package spnego
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -25,7 +24,7 @@ const (
 // section 3.1) to dst: the mechanism's number and inner, which is the token of
 // that mechanism.
 func AppendInitialToken(dst []byte, mech gss.OID, inner []byte) []byte {
-	dst = slices.Grow(dst, sizeFrame(mech, len(inner)))
+	dst = grow(dst, sizeFrame(mech, len(inner)))
 	return append(appendFrame(dst, mech, len(inner)), inner...)
 }
 

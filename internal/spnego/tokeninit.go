@@ -3,7 +3,6 @@ package spnego
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -86,7 +85,7 @@ func appendMechList(dst []byte, mechs []gss.OID) []byte {
 func (t *NegTokenInit) Append(dst []byte) []byte {
 	fields := t.size()
 	inner := sizeTLV(sizeTLV(fields))
-	dst = slices.Grow(dst, sizeFrame(gss.MechSPNEGO, inner))
+	dst = grow(dst, sizeFrame(gss.MechSPNEGO, inner))
 	dst = appendFrame(dst, gss.MechSPNEGO, inner)
 	dst = appendHeader(dst, tagInit, sizeTLV(fields))
 	dst = appendHeader(dst, tagSequence, fields)

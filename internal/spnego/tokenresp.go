@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 
@@ -63,7 +62,7 @@ func (t *NegTokenResp) is(s NegState) bool { return t.HasState && t.State == s }
 // Append appends the message to dst. It allocates at most once.
 func (t *NegTokenResp) Append(dst []byte) []byte {
 	fields := t.size()
-	dst = slices.Grow(dst, sizeTLV(sizeTLV(fields)))
+	dst = grow(dst, sizeTLV(sizeTLV(fields)))
 	dst = appendHeader(dst, tagResp, sizeTLV(fields))
 	dst = appendHeader(dst, tagSequence, fields)
 	if t.HasState {
