@@ -3,7 +3,6 @@
 package keytab
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/go-negotiate/negotiate/internal/filestamp"
@@ -44,14 +43,20 @@ func (k *Keytab) Lookup(name principal.Name, kvno uint32, keyType int32) (Entry,
 	return best, found
 }
 
-// newer tells whether e replaces f. A version that has wrapped around at 8
-// bits looks older, so the time decides between the two ends of the range.
+// newer tells whether e replaces f. In files that keep 8 bits of a version, a
+// small one that was not written before a large one has probably wrapped
+// around. The bounds are MIT's.
 func newer(e, f Entry) bool {
-	wrapped := max(e.KVNO, f.KVNO) < 256 && max(e.KVNO, f.KVNO)-min(e.KVNO, f.KVNO) > 128
-	if wrapped && !e.Timestamp.Equal(f.Timestamp) {
-		return e.Timestamp.After(f.Timestamp)
+	wrapped := func(small, large Entry) bool {
+		return small.KVNO < 128 && large.KVNO > 240 && !small.Timestamp.Before(large.Timestamp)
 	}
-	return cmp.Or(cmp.Compare(e.KVNO, f.KVNO), e.Timestamp.Compare(f.Timestamp)) > 0
+	switch {
+	case wrapped(e, f):
+		return true
+	case wrapped(f, e):
+		return false
+	}
+	return e.KVNO > f.KVNO
 }
 
 // Principals returns the names that have keys, each once, in file order.
