@@ -1,7 +1,11 @@
 package ccache
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
+	"time"
 
 	"github.com/go-negotiate/negotiate/internal/filestamp"
 )
@@ -20,6 +24,18 @@ func ReadFile(path string) (*Cache, Stamp, error) {
 		return nil, Stamp{}, fmt.Errorf("credential cache %s: %w", path, err)
 	}
 	return c, stamp, nil
+}
+
+// Read is ReadFile for a file that another process may be writing just now, as
+// kinit does, which creates an empty file first: one that ends too early is read
+// again for some 60 milliseconds or until ctx ends.
+func Read(ctx context.Context, path string) (*Cache, Stamp, error) {
+	for pause := 2 * time.Millisecond; ; pause *= 2 {
+		c, stamp, err := ReadFile(path)
+		if !errors.Is(err, io.ErrUnexpectedEOF) || pause > 32*time.Millisecond || sleep(ctx, pause) != nil {
+			return c, stamp, err
+		}
+	}
 }
 
 // WriteFile writes c to path, readable by its owner only, and replaces what was

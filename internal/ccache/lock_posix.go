@@ -1,0 +1,7 @@
+//go:build unix && !linux
+
+package ccache
+
+import "syscall"
+
+const setLock = syscall.F_SETLK
