@@ -1,10 +1,7 @@
 package profile
 
 import (
-	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -26,8 +23,7 @@ const (
 // Config is the typed view of a [Profile]. It is made once by [NewConfig] and
 // does not change; several goroutines may use it. Each field has the value of
 // the relation of the same name in [libdefaults], or the default that is given
-// here. Relations for one realm ([libdefaults] REALM = { ... }) override the
-// others for DefaultRealm.
+// here.
 type Config struct {
 	DefaultRealm   string // "": none configured
 	DNSLookupKDC   bool   // find KDCs by SRV records; default true
@@ -43,14 +39,9 @@ type Config struct {
 	DefaultKeytabName       string
 	DefaultClientKeytabName string
 
-	Clockskew      time.Duration // default 5 minutes
-	TicketLifetime time.Duration // lifetime to ask for; default 24 hours
-	RenewLifetime  time.Duration // renewable lifetime to ask for; default 0, none
+	Clockskew time.Duration // default 5 minutes
 
-	Forwardable  bool // ask for forwardable tickets; default false
-	Proxiable    bool // ask for proxiable tickets; default false
-	Canonicalize bool // let the KDC replace the client's name; default false
-	NoAddresses  bool // ask for tickets without addresses; default true
+	TicketOptions // for clients of DefaultRealm
 
 	// Encryption types (RFC 3961 numbers), preferred first. The default is
 	// [DefaultEnctypes]. DefaultTktEnctypes and DefaultTGSEnctypes default to
@@ -104,13 +95,7 @@ func NewConfig(p *Profile, env Environment) (*Config, error) {
 	c.DefaultClientKeytabName = d.expanded("default_client_keytab_name")
 
 	c.Clockskew = d.duration("clockskew", 5*time.Minute)
-	c.TicketLifetime = d.duration("ticket_lifetime", 24*time.Hour)
-	c.RenewLifetime = d.duration("renew_lifetime", 0)
-
-	c.Forwardable = d.boolean("forwardable", false)
-	c.Proxiable = d.boolean("proxiable", false)
-	c.Canonicalize = d.boolean("canonicalize", false)
-	c.NoAddresses = d.boolean("noaddresses", true)
+	c.TicketOptions = d.ticketOptions(c.DefaultRealm)
 
 	c.UDPPreferenceLimit = min(d.integer("udp_preference_limit", defaultUDPLimit), maxUDPLimit)
 	c.KDCTimeout = d.duration("kdc_timeout", 0)
@@ -131,106 +116,6 @@ func NewConfig(p *Profile, env Environment) (*Config, error) {
 // Profile returns the profile that c was made from, for relations that c has no
 // field for. It is nil for an empty one.
 func (c *Config) Profile() *Profile { return c.profile }
-
-func (c *Config) warn(format string, args ...any) {
-	c.Warnings = append(c.Warnings, fmt.Sprintf(format, args...))
-}
-
-// defaults reads [libdefaults].
-type defaults struct {
-	config *Config
-	env    Environment
-}
-
-func (d *defaults) value(name string) (string, bool) {
-	if realm := d.config.DefaultRealm; realm != "" {
-		if v, ok := d.config.profile.Value("libdefaults", realm, name); ok {
-			return v, true
-		}
-	}
-	return d.config.profile.Value("libdefaults", name)
-}
-
-func (d *defaults) boolean(name string, def bool) bool {
-	v, ok := d.value(name)
-	if !ok {
-		return def
-	}
-	b, ok := parseBool(v)
-	if !ok {
-		d.config.warn("%s = %q: want true or false; %t is used", name, v, def)
-		return def
-	}
-	return b
-}
-
-// parseBool knows MIT's words.
-func parseBool(s string) (value, ok bool) {
-	switch strings.ToLower(s) {
-	case "y", "yes", "true", "t", "1", "on":
-		return true, true
-	case "n", "no", "false", "nil", "0", "off":
-		return false, true
-	}
-	return false, false
-}
-
-func (d *defaults) canonicalization(name string) Canonicalization {
-	v, ok := d.value(name)
-	if !ok {
-		return CanonicalizeNever
-	}
-	if strings.EqualFold(v, "fallback") {
-		return CanonicalizeFallback
-	}
-	b, ok := parseBool(v)
-	switch {
-	case !ok:
-		d.config.warn("%s = %q: want true, false or fallback; false is used", name, v)
-	case b:
-		return CanonicalizeAlways
-	}
-	return CanonicalizeNever
-}
-
-func (d *defaults) integer(name string, def int) int {
-	v, ok := d.value(name)
-	if !ok {
-		return def
-	}
-	n, err := strconv.ParseInt(v, 10, 32)
-	if err != nil || n < 0 {
-		d.config.warn("%s = %q: want a whole number, not negative; %d is used", name, v, def)
-		return def
-	}
-	return int(n)
-}
-
-func (d *defaults) duration(name string, def time.Duration) time.Duration {
-	v, ok := d.value(name)
-	if !ok {
-		return def
-	}
-	t, err := ParseDuration(v)
-	if err != nil {
-		d.config.warn("%s: %v; %v is used", name, err, def)
-		return def
-	}
-	return t
-}
-
-func (d *defaults) expanded(name string) string {
-	v, ok := d.value(name)
-	if !ok {
-		return ""
-	}
-	s, err := d.env.Expand(v)
-	if err != nil {
-		d.config.warn("%s: %v; the setting is not used", name, err)
-		return ""
-	}
-	return s
-}
 
 // CAPath returns the realms between the client's and the server's that [capaths]
 // names, in order from the client's. It is nil if nothing is configured, and

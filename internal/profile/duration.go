@@ -10,7 +10,8 @@ import (
 
 // ParseDuration reads a length of time as MIT writes it: seconds ("36000"),
 // units in falling order ("1d 2h", "7d", "10h30m"), "h:m" and "h:m:s", and
-// "d-h:m:s". It is at most 2^31-1 seconds.
+// "d-h:m:s". It is at most 2^31-1 seconds. Text that MIT reads in part only,
+// such as "5w" as 5 seconds, is refused.
 func ParseDuration(s string) (time.Duration, error) {
 	seconds, ok := parseSeconds(strings.TrimSpace(s))
 	if !ok || seconds > math.MaxInt32 {
@@ -53,9 +54,9 @@ func parseClock(s string) (int64, bool) {
 		return 0, false
 	}
 	unit := int64(3600)
-	for i, part := range parts {
+	for _, part := range parts {
 		n, ok := number(part)
-		if !ok || i > 0 && n > 59 {
+		if !ok {
 			return 0, false
 		}
 		total += n * unit
@@ -64,32 +65,24 @@ func parseClock(s string) (int64, bool) {
 	return total, true
 }
 
-// parseUnits reads numbers with a unit each, d, h, m or s in this order. The
-// last may lack its unit and is seconds then.
+// parseUnits reads numbers, each with its unit: d, h, m and s in this order.
 func parseUnits(s string) (int64, bool) {
-	units := "dhms"
-	seconds := [...]int64{86400, 3600, 60, 1}
+	const units = "dhms"
+	seconds := [len(units)]int64{86400, 3600, 60, 1}
 	var total int64
 	next := 0
 	for s != "" {
-		end := len(s) - len(strings.TrimLeft(s, "0123456789"))
-		n, ok := number(s[:end])
-		if !ok {
+		rest := strings.TrimLeft(s, "0123456789")
+		n, ok := number(s[:len(s)-len(rest)])
+		if rest = strings.TrimLeft(rest, space); !ok || rest == "" {
 			return 0, false
 		}
-		s = strings.TrimLeft(s[end:], space)
-		i := len(units) - 1
-		if s != "" {
-			if i = strings.IndexByte(units, s[0]); i < 0 {
-				return 0, false
-			}
-			s = strings.TrimLeft(s[1:], space)
-		}
+		i := strings.IndexByte(units, rest[0])
 		if i < next {
 			return 0, false
 		}
-		next = i + 1
 		total += n * seconds[i]
+		next, s = i+1, strings.TrimLeft(rest[1:], space)
 	}
 	return total, next > 0
 }

@@ -117,20 +117,20 @@ func (p *parser) line(s string) error {
 			}
 		}
 	}
+	if len(p.stack) == 0 && !strings.HasPrefix(s, "[") {
+		return nil // what stands before the first section is commentary
+	}
 	s = strings.Trim(s, space)
 	switch {
-	case s == "" && !p.brace, strings.HasPrefix(s, "#"), strings.HasPrefix(s, ";"):
-		return nil
+	case p.brace && !strings.HasPrefix(s, "{"):
+		return syntaxError(`want "{" on the line after a relation without a value`)
 	case p.brace:
-		if !strings.HasPrefix(s, "{") {
-			return syntaxError(`want "{" on the line after a relation without a value`)
-		}
 		p.brace = false
+		return nil
+	case s == "", s[0] == '#', s[0] == ';':
 		return nil
 	case s[0] == '[':
 		return p.header(s)
-	case len(p.stack) == 0:
-		return nil // text before the first section is commentary
 	case s[0] == '}':
 		return p.closeBrace(s)
 	}
@@ -218,18 +218,8 @@ func (p *parser) relation(s string) error {
 	case value[0] == '"':
 		value = unquote(value[1:])
 	}
-	p.top().add(&node{name: name, value: value, final: final})
+	p.top().children = append(p.top().children, &node{name: name, value: value, final: final})
 	return nil
-}
-
-// add appends a relation unless an earlier one of that name is final.
-func (n *node) add(r *node) {
-	for _, c := range n.children {
-		if c.name == r.name && !c.section && c.final {
-			return
-		}
-	}
-	n.children = append(n.children, r)
 }
 
 func (p *parser) open(name string, final bool) error {
