@@ -33,7 +33,8 @@ type fake struct {
 	legs      int
 	initiator bool
 	flags     gss.Flags
-	failAt    int // leg at whose receipt Step fails
+	failAt    int    // leg at whose receipt Step fails
+	key       string // of the signatures
 
 	leg            int // of the last token seen or sent
 	done           bool
@@ -85,7 +86,7 @@ func (s signing) GetMIC(msg []byte) ([]byte, error) {
 	if !s.done {
 		return nil, gss.ErrNoContext
 	}
-	h := hmac.New(sha256.New, fmt.Appendf(nil, "%s %t", canonical(s.oid), s.initiator))
+	h := hmac.New(sha256.New, fmt.Appendf(nil, "%s %s %t", s.key, canonical(s.oid), s.initiator))
 	h.Write(msg)
 	return h.Sum(nil), nil
 }
@@ -113,6 +114,8 @@ type offer struct {
 	bare   bool // no message protection at all
 	noFlag bool // no integrity negotiated
 	failAt int
+	key    string
+	broken error // New fails
 }
 
 // side is one side of a negotiation, with the contexts it began.
@@ -126,7 +129,10 @@ func newSide(initiator bool, offers ...offer) *side {
 	var mechs []Mech
 	for _, o := range offers {
 		mechs = append(mechs, Mech{OID: o.oid, New: func(context.Context) (gss.SecContext, error) {
-			f := &fake{oid: o.oid, legs: o.legs, initiator: initiator, failAt: o.failAt, flags: gss.FlagIntegrity}
+			if o.broken != nil {
+				return nil, o.broken
+			}
+			f := &fake{oid: o.oid, legs: o.legs, initiator: initiator, failAt: o.failAt, key: o.key, flags: gss.FlagIntegrity}
 			s.begun = append(s.begun, f)
 			if o.noFlag {
 				f.flags = 0

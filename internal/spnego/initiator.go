@@ -186,8 +186,6 @@ func (i *initiator) picked(resp *NegTokenResp, first bool) (int, error) {
 // picked it, which the mechListMICs show.
 func (i *initiator) restart(ctx context.Context, k int, resp *NegTokenResp) ([]byte, error) {
 	switch {
-	case i.established:
-		return nil, i.defective("the acceptor picked another mechanism after the context was established")
 	case resp.is(StateAcceptCompleted):
 		return nil, i.failure(gss.ErrDefectiveToken, ErrNoMechToken)
 	case len(resp.ResponseToken) > 0 || len(resp.MechListMIC) > 0:
