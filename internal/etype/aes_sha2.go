@@ -13,14 +13,12 @@ import (
 func sha2DeriveSeal(k *Key, usage uint32, s *sealKey) (err error) {
 	w := k.p.hash.get()
 	defer k.p.hash.put(w)
-	var constant [5]byte
 	w.base.init(w, k.raw())
-	defer w.base.wipe()
-	ke := kdf(w, usageConstant(constant[:], usage, purposeEncrypt), k.p.keySize)
+	ke := kdf(w, usageConstant(usage, purposeEncrypt), 5, k.p.keySize)
 	if s.block, err = aes.NewCipher(ke); err != nil {
 		return err
 	}
-	s.mac.init(w, kdf(w, usageConstant(constant[:], usage, purposeIntegrity), k.p.tail))
+	s.mac.init(w, kdf(w, usageConstant(usage, purposeIntegrity), 5, k.p.tail))
 	return nil
 }
 
@@ -28,18 +26,17 @@ func sha2DeriveSeal(k *Key, usage uint32, s *sealKey) (err error) {
 func sha2DeriveSum(k *Key, usage uint32, m *macKey) error {
 	w := k.p.hash.get()
 	defer k.p.hash.put(w)
-	var constant [5]byte
 	w.base.init(w, k.raw())
-	defer w.base.wipe()
-	m.init(w, kdf(w, usageConstant(constant[:], usage, purposeChecksum), k.p.checksumSize))
+	m.init(w, kdf(w, usageConstant(usage, purposeChecksum), 5, k.p.checksumSize))
 	return nil
 }
 
-// kdf is KDF-HMAC-SHA2(w.base, label, 8*size) of RFC 8009, section 3. The
-// result lies in w until w's next use. One round of the hash is always enough.
-func kdf(w *worker, label []byte, size int) []byte {
+// kdf is KDF-HMAC-SHA2(w.base, label, 8*size) of RFC 8009, section 3, for a
+// label of so many octets. The result lies in w until w's next use. One round
+// of the hash is always enough.
+func kdf(w *worker, label uint64, octets, size int) []byte {
 	in := binary.BigEndian.AppendUint32(w.tmp[:0], 1)
-	in = append(in, label...)
+	in = binary.BigEndian.AppendUint64(in, label<<(64-8*octets))[:4+octets]
 	in = append(in, 0)
 	in = binary.BigEndian.AppendUint32(in, uint32(8*size))
 	return w.base.compute(w, in, nil)[:size]
@@ -71,12 +68,8 @@ func sha2Open(p *profile, s *sealKey, buf []byte) bool {
 // zeroIV is read-only.
 var zeroIV [aesBlock]byte
 
-// sha2StringToKey is RFC 8009, section 4.
-func sha2StringToKey(p *profile, password, salt string, params []byte) ([]byte, error) {
-	count, err := iterations(params, 32768)
-	if err != nil {
-		return nil, err
-	}
+// sha2FromPassword is RFC 8009, section 4.
+func sha2FromPassword(p *profile, password, salt string, count int) ([]byte, error) {
 	tkey, err := pbkdf2.Key(p.hash.new, password, []byte(p.name+"\x00"+salt), count, p.keySize)
 	if err != nil {
 		return nil, err
@@ -84,7 +77,6 @@ func sha2StringToKey(p *profile, password, salt string, params []byte) ([]byte, 
 	w := p.hash.get()
 	defer p.hash.put(w)
 	w.base.init(w, tkey)
-	defer w.base.wipe()
-	copy(tkey, kdf(w, []byte("kerberos"), p.keySize))
+	copy(tkey, kdf(w, kerberos, 8, p.keySize))
 	return tkey, nil
 }

@@ -1,6 +1,8 @@
 package etype
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
@@ -8,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"sync"
 )
 
 var (
@@ -35,6 +38,8 @@ const maxKeySize = 32
 type Key struct {
 	p     *profile
 	value [maxKeySize]byte
+	once  sync.Once
+	block cipher.Block // AES under value, made by once
 	seals usages[sealKey]
 	sums  usages[macKey]
 }
@@ -65,28 +70,6 @@ func RandomKey(id ID) (*Key, error) {
 	return k, nil
 }
 
-// StringToKey returns the key of a password. The salt is the principal's, as
-// the KDC sends it in ETYPE-INFO2 or by default the realm followed by the
-// components of the name. params is the s2kparams field of ETYPE-INFO2: for the
-// AES types the iteration count in four octets of big-endian order, and nil
-// for the type's default (4096 in RFC 3962, 32768 in RFC 8009). Counts of
-// nought and above [MaxIterations] are errors. RC4-HMAC ignores salt and params
-// and wants the password in valid UTF-8.
-//
-// The work is proportional to the iteration count, and cannot be interrupted.
-// The error wraps [ErrUnsupported] for such a type.
-func StringToKey(id ID, password, salt string, params []byte) (*Key, error) {
-	p := profileOf(id)
-	if p == nil {
-		return nil, unsupported(id)
-	}
-	value, err := p.stringToKey(p, password, salt, params)
-	if err != nil {
-		return nil, err
-	}
-	return NewKey(id, value)
-}
-
 func unsupported(id ID) error {
 	return fmt.Errorf("%w: %d", ErrUnsupported, int32(id))
 }
@@ -107,6 +90,18 @@ func (k *Key) raw() []byte {
 		return nil
 	}
 	return k.value[:k.p.keySize]
+}
+
+// cipher returns AES under the key itself. A key that derives nothing, as many
+// a subkey, is spared it.
+func (k *Key) cipher() cipher.Block {
+	k.once.Do(func() {
+		var err error
+		if k.block, err = aes.NewCipher(k.raw()); err != nil {
+			panic("etype: AES refuses a key of its length: " + err.Error())
+		}
+	})
+	return k.block
 }
 
 // Equal reports whether both keys have the same type and value. How long it

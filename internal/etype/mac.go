@@ -24,8 +24,8 @@ type resumable interface {
 	encoding.BinaryUnmarshaler
 }
 
-// hashAlg is a hash function, with workers ready to compute it. The workers
-// carry nothing from one use to the next.
+// hashAlg is a hash function, with workers ready to compute it. No use of a
+// worker depends on the one before.
 type hashAlg struct {
 	new  func() hash.Hash
 	pool sync.Pool
@@ -44,9 +44,9 @@ var (
 type worker struct {
 	h    resumable
 	sum  [sha512.Size]byte // the latest MAC
-	pad  [maxBlock]byte
-	tmp  [64]byte
-	base macKey
+	pad  [maxBlock]byte    // for macKey.init
+	tmp  [64]byte          // for the steps of a derivation
+	base macKey            // the key itself, while others are derived from it
 }
 
 func (a *hashAlg) get() *worker {
@@ -79,7 +79,6 @@ func (m *macKey) init(w *worker, key []byte) {
 		pad[i] ^= 0x36 ^ 0x5c
 	}
 	padState(w.h, pad, &m.outer)
-	clear(pad)
 }
 
 // padState stores the state of the hash after pad, and returns its length.
@@ -103,9 +102,6 @@ func (m *macKey) compute(w *worker, a, b []byte) []byte {
 	w.h.Write(sum)
 	return w.h.Sum(w.sum[:0])
 }
-
-// wipe forgets the key.
-func (m *macKey) wipe() { *m = macKey{} }
 
 func resume(h resumable, state []byte) {
 	if err := h.UnmarshalBinary(state); err != nil {

@@ -1,42 +1,52 @@
 package etype
 
-// nfold is n-fold of RFC 3961, section 5.1: it stretches or folds src to the
-// length of dst. Copies of src, each rotated to the right by 13 bits more than
-// the one before, are laid end to end up to the least common multiple of both
-// lengths; that is cut into pieces of the length of dst, and these are added in
-// ones' complement. src and dst are not empty and do not overlap.
-func nfold(dst, src []byte) {
-	clear(dst)
-	inBits := 8 * len(src)
-	total := lcm(len(src), len(dst))
-	carry := 0
-	for i := total - 1; i >= 0; i-- {
-		carry += int(dst[i%len(dst)]) + int(foldedByte(src, inBits, i))
-		dst[i%len(dst)] = byte(carry)
-		carry >>= 8
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// nfold128 is 128-fold of RFC 3961, section 5.1, of a constant of two to eight
+// octets: all that AES needs. The RFC lays copies of the constant end to end,
+// each rotated to the right by 13 bits more than the one before, until they fill
+// a whole number of blocks, and adds these blocks in ones' complement. That
+// makes the sum of all copies, shifted to their places, modulo 1<<128 - 1; and a
+// shift under that modulus is a rotation.
+func nfold128(dst []byte, constant uint64, octets int) {
+	width := 8 * octets
+	mask := ^uint64(0) >> (64 - width)
+	copies := aesBlock / gcd(aesBlock, octets)
+	var hi, lo uint64
+	for i := range copies {
+		h, l := rotate128(constant, (copies-1-i)*width)
+		hi, lo = addOnes(hi, lo, h, l)
+		constant = (constant>>13 | constant<<(width-13)) & mask
 	}
-	for i := len(dst) - 1; carry != 0; i-- { // end-around carry
-		if i < 0 {
-			i = len(dst) - 1
-		}
-		carry += int(dst[i])
-		dst[i] = byte(carry)
-		carry >>= 8
-	}
+	binary.BigEndian.PutUint64(dst, hi)
+	binary.BigEndian.PutUint64(dst[8:], lo)
 }
 
-// foldedByte is octet i of the rotated copies of src.
-func foldedByte(src []byte, inBits, i int) byte {
-	rotation := 13 * (i / len(src)) % inBits
-	bit := (8*(i%len(src)) - rotation + inBits) % inBits
-	first := int(src[bit/8]) << 8
-	return byte((first | int(src[(bit/8+1)%len(src)])) << (bit % 8) >> 8)
+// addOnes adds two numbers of 128 bits in ones' complement: what is carried out
+// at the top comes in at the bottom.
+func addOnes(hi, lo, h, l uint64) (uint64, uint64) {
+	lo, carry := bits.Add64(lo, l, 0)
+	hi, carry = bits.Add64(hi, h, carry)
+	lo, carry = bits.Add64(lo, carry, 0)
+	return hi + carry, lo
 }
 
-func lcm(a, b int) int {
-	x, y := a, b
-	for y != 0 {
-		x, y = y, x%y
+// rotate128 rotates x, seen as 128 bits, to the left by n.
+func rotate128(x uint64, n int) (hi, lo uint64) {
+	n %= 128
+	hi, lo = x>>(64-n%64), x<<(n%64)
+	if n >= 64 {
+		return lo, hi
 	}
-	return a / x * b
+	return hi, lo
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }

@@ -6,7 +6,7 @@ import (
 	"crypto/rc4"
 	"crypto/subtle"
 	"encoding/binary"
-	"fmt"
+	"errors"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -32,7 +32,6 @@ func rc4DeriveSeal(k *Key, usage uint32, s *sealKey) error {
 	w := k.p.hash.get()
 	defer k.p.hash.put(w)
 	w.base.init(w, k.raw())
-	defer w.base.wipe()
 	t := binary.LittleEndian.AppendUint32(w.tmp[:0], rc4Usage(usage))
 	s.mac.init(w, w.base.compute(w, t, nil))
 	return nil
@@ -44,7 +43,6 @@ func rc4DeriveSum(k *Key, _ uint32, m *macKey) error {
 	w := k.p.hash.get()
 	defer k.p.hash.put(w)
 	w.base.init(w, k.raw())
-	defer w.base.wipe()
 	m.init(w, w.base.compute(w, []byte("signaturekey\x00"), nil))
 	return nil
 }
@@ -85,10 +83,10 @@ func rc4Crypt(w *worker, s *sealKey, buf []byte) {
 	c.XORKeyStream(buf[md5.Size:], buf[md5.Size:])
 }
 
-// rc4StringToKey is RFC 4757, section 2: MD4 of the password in UTF-16.
-func rc4StringToKey(p *profile, password, _ string, _ []byte) ([]byte, error) {
+// rc4FromPassword is RFC 4757, section 2: MD4 of the password in UTF-16.
+func rc4FromPassword(_ *profile, password, _ string, _ int) ([]byte, error) {
 	if !utf8.ValidString(password) {
-		return nil, fmt.Errorf("etype: %s wants a password in valid UTF-8", p.name)
+		return nil, errors.New("the password is not valid UTF-8")
 	}
 	h := md4.New()
 	var unit [2]byte

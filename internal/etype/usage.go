@@ -51,3 +51,19 @@ func (u *usages[T]) add(n *usageNode[T]) {
 		}
 	}
 }
+
+// The last octet of a derivation's constant says what the key is for (RFC
+// 3961, section 5.3; RFC 8009, section 5).
+const (
+	purposeChecksum  = 0x99
+	purposeEncrypt   = 0xaa
+	purposeIntegrity = 0x55
+)
+
+// usageConstant is the constant of a usage's keys, of five octets.
+func usageConstant(usage uint32, purpose byte) uint64 {
+	return uint64(usage)<<8 | uint64(purpose)
+}
+
+// kerberos is the constant of string-to-key, the eight octets "kerberos".
+const kerberos = 0x6b65726265726f73
