@@ -1,0 +1,5 @@
+//go:build race
+
+package etype
+
+const raceEnabled = true
