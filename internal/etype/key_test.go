@@ -90,7 +90,7 @@ func TestKeyIsRedacted(t *testing.T) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%c", "%p", "%08b"} {
 		text += fmt.Sprintf(verb+"\n", k) + fmt.Sprintf(verb+"\n", struct{ Key *Key }{k})
 	}
-	marshaled, err := json.Marshal(k)
+	marshaled, err := json.Marshal(struct{ Key *Key }{k})
 	if err != nil {
 		t.Fatal(err)
 	}

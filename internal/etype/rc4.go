@@ -10,7 +10,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
-	"golang.org/x/crypto/md4"
+	"golang.org/x/crypto/md4" //lint:ignore SA1019 RFC 4757 makes the key with it
 )
 
 // rc4Usage translates a key usage to a message type of Microsoft's (RFC 4757,
