@@ -17,10 +17,10 @@ type acceptor struct {
 }
 
 // NewAcceptor returns the acceptor's side of a negotiation. It takes the first
-// mechanism of the initiator's list that is in mechs. It is done once the
-// mechanism is and the mechListMIC, where RFC 4178 requires it, was verified:
-// that is, unless the mechanism is the preferred one of both sides, mechs[0]
-// here.
+// mechanism of the initiator's list that is in mechs, which must not change. It
+// is done once the mechanism is and the mechListMIC, where RFC 4178 requires
+// it, was verified: that is, unless the mechanism is the preferred one of both
+// sides, mechs[0] here.
 //
 // Where it helps the initiator, Step returns a NegTokenResp with the state
 // reject together with the error. Errors are those of the mechanism, or of type
@@ -100,7 +100,7 @@ func (a *acceptor) checkKind(in []byte) error {
 func (a *acceptor) choose(offered []gss.OID) (optimistic bool, k int) {
 	for n, o := range offered {
 		if k := findMech(a.mechs, o); k >= 0 {
-			a.mech = o
+			a.mech, a.agreed = o, true
 			return n == 0, k
 		}
 	}

@@ -19,8 +19,9 @@ type initiator struct {
 }
 
 // NewInitiator returns the initiator's side of a negotiation that offers mechs,
-// preferred first. The first message carries the first token of mechs[0]. It
-// needs no network itself and waits only where the mechanisms do.
+// preferred first. It keeps mechs, which must not change. The first message
+// carries the first token of mechs[0]. The negotiation waits only where the
+// mechanisms do.
 //
 // The context is done when the mechanism is and the acceptor cannot pick
 // another one any more. With one mechanism whose single token needs no answer
@@ -133,10 +134,11 @@ func (i *initiator) negotiate(ctx context.Context, resp *NegTokenResp) ([]byte, 
 		i.micRequired = true
 	}
 	pick, err := i.picked(resp, first)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case pick >= 0:
+	}
+	i.agreed = true
+	if pick >= 0 {
 		return i.restart(ctx, pick, resp)
 	}
 	return i.proceed(ctx, resp)
@@ -333,7 +335,7 @@ func (i *initiator) readRaw(ctx context.Context, mech gss.OID, tok []byte) ([]by
 	case i.micRequired:
 		return nil, i.defective("a token of %s came without SPNEGO, which leaves no room for the required mechListMIC", mech.Describe())
 	}
-	i.replied = true
+	i.replied, i.agreed = true, true
 	wasDone := i.mechDone
 	out, err := i.step(ctx, tok)
 	switch {

@@ -29,6 +29,7 @@ type negotiation struct {
 	mechDone bool
 
 	begun       bool // the first Step was made
+	agreed      bool // the acceptor has picked mech
 	established bool // the context is done
 	dead        bool // an error or Close ended it
 
@@ -66,6 +67,7 @@ func (n *negotiation) integrity() bool {
 	return ok && n.sc.Info().Flags.Has(gss.FlagIntegrity)
 }
 
+// signList makes the mechListMIC over the DER of the list of mechanisms.
 func (n *negotiation) signList(list []byte) ([]byte, error) {
 	p, ok := n.sc.(gss.MessageProtector)
 	if !ok {
@@ -79,6 +81,7 @@ func (n *negotiation) signList(list []byte) ([]byte, error) {
 	return mic, nil
 }
 
+// verifyList checks the mechListMIC of the peer.
 func (n *negotiation) verifyList(list, mic []byte) error {
 	p, ok := n.sc.(gss.MessageProtector)
 	if !ok {
@@ -92,16 +95,21 @@ func (n *negotiation) verifyList(list, mic []byte) error {
 	return nil
 }
 
+// kill ends the context after an error. The mechanism's stays, since it may
+// have to forget something, but nobody learns an identity from it.
 func (n *negotiation) kill() {
 	n.dead = true
 	n.established = false
 }
 
 // Info describes the mechanism's context once the negotiation is done. Until
-// then, and after an error, it tells at most which mechanism is tried.
+// then, and after an error, it names the mechanism at most.
 func (n *negotiation) Info() gss.ContextInfo {
-	if !n.established {
+	switch {
+	case !n.established && n.agreed:
 		return gss.ContextInfo{Mechanism: n.mech}
+	case !n.established:
+		return gss.ContextInfo{}
 	}
 	info := n.sc.Info()
 	if info.Mechanism == "" {
@@ -139,6 +147,7 @@ func (n *negotiation) protector(op string) (gss.MessageProtector, error) {
 	return p, nil
 }
 
+// Wrap has the mechanism wrap msg.
 func (n *negotiation) Wrap(conf bool, msg []byte) ([]byte, error) {
 	p, err := n.protector("wrap")
 	if err != nil {
@@ -147,6 +156,7 @@ func (n *negotiation) Wrap(conf bool, msg []byte) ([]byte, error) {
 	return p.Wrap(conf, msg)
 }
 
+// Unwrap has the mechanism unwrap token.
 func (n *negotiation) Unwrap(token []byte) ([]byte, bool, error) {
 	p, err := n.protector("unwrap")
 	if err != nil {
@@ -155,6 +165,7 @@ func (n *negotiation) Unwrap(token []byte) ([]byte, bool, error) {
 	return p.Unwrap(token)
 }
 
+// GetMIC has the mechanism sign msg.
 func (n *negotiation) GetMIC(msg []byte) ([]byte, error) {
 	p, err := n.protector("get MIC")
 	if err != nil {
@@ -163,6 +174,7 @@ func (n *negotiation) GetMIC(msg []byte) ([]byte, error) {
 	return p.GetMIC(msg)
 }
 
+// VerifyMIC has the mechanism check the peer's signature of msg.
 func (n *negotiation) VerifyMIC(msg, mic []byte) error {
 	p, err := n.protector("verify MIC")
 	if err != nil {

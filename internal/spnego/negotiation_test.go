@@ -94,13 +94,16 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestInfoBeforeTheEnd names the mechanism that is tried and nothing else.
+// TestInfoBeforeTheEnd names the mechanism once it is agreed, and nothing else.
 func TestInfoBeforeTheEnd(t *testing.T) {
 	i := newSide(true, offer{oid: mechA, legs: 2}, offer{oid: mechB, legs: 2})
 	if got := i.Info(); got != (gss.ContextInfo{}) {
 		t.Errorf("before the first Step: %+v", got)
 	}
 	i.Step(t.Context(), nil)
+	if got := i.Info(); got != (gss.ContextInfo{}) {
+		t.Errorf("before the acceptor has picked: %+v", got)
+	}
 	i.Step(t.Context(), requestMIC(NegTokenResp{SupportedMech: mechB}))
 	if got := i.Info(); got != (gss.ContextInfo{Mechanism: mechB}) {
 		t.Errorf("during the negotiation: %+v", got)
