@@ -1,0 +1,149 @@
+package negotiate
+
+import (
+	"context"
+	"crypto/tls"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"slices"
+	"sync"
+)
+
+// connector makes connections as an http.Transport does. It works on a copy,
+// since NewClientConn of the original
+//   - asks its Proxy with a request without a port,
+//   - counts a closed connection down though it was never counted up, and
+//     panics for it, if MaxConnsPerHost is set,
+//   - would announce "Connection: close" between the legs of a context, if
+//     DisableKeepAlives is set.
+type connector struct {
+	any *http.Transport // the protocols of the original
+	h1  *http.Transport // HTTP/1.1 only
+}
+
+func newConnector(base *http.Transport) *connector {
+	return &connector{any: copyTransport(base, false), h1: copyTransport(base, true)}
+}
+
+func copyTransport(base *http.Transport, h1 bool) *http.Transport {
+	c := base.Clone()
+	c.MaxConnsPerHost = 0
+	c.DisableKeepAlives = false
+	c.MaxIdleConnsPerHost = 0
+	c.Proxy = func(req *http.Request) (*url.URL, error) { return dialOf(req.Context()).route.proxy, nil }
+	setProtocols(c, base, h1)
+	recordConns(c)
+	return c
+}
+
+// setProtocols gives the copy the protocols that base has. A copy would decide
+// anew, from fields that base has changed when it decided.
+func setProtocols(c, base *http.Transport, h1 bool) {
+	_, h2 := base.TLSNextProto["h2"] // set by Clone at the latest
+	if c.Protocols == nil {
+		c.Protocols = new(http.Protocols)
+		c.Protocols.SetHTTP1(true)
+		c.Protocols.SetHTTP2(h2)
+	}
+	// An HTTP/2 implementation that is installed in base works for base only.
+	c.TLSNextProto = maps.Clone(c.TLSNextProto)
+	delete(c.TLSNextProto, "h2")
+	if !h1 {
+		return
+	}
+	c.Protocols = new(http.Protocols)
+	c.Protocols.SetHTTP1(true)
+	if c.TLSClientConfig != nil {
+		c.TLSClientConfig.NextProtos = slices.DeleteFunc(slices.Clone(c.TLSClientConfig.NextProtos),
+			func(p string) bool { return p == "h2" })
+	}
+}
+
+// recordConns has the copy's dialers tell which connection they made.
+func recordConns(c *http.Transport) {
+	dial := c.DialContext
+	if dial == nil && c.Dial != nil { //nolint:staticcheck // deprecated, but set by the caller
+		old := c.Dial
+		dial = func(_ context.Context, network, addr string) (net.Conn, error) { return old(network, addr) }
+	}
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	c.DialContext = recorded(dial)
+	if c.DialTLSContext != nil {
+		c.DialTLSContext = recorded(c.DialTLSContext)
+	} else if c.DialTLS != nil {
+		old := c.DialTLS
+		c.DialTLSContext = recorded(func(_ context.Context, network, addr string) (net.Conn, error) { return old(network, addr) })
+	}
+}
+
+type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
+
+func recorded(dial dialFunc) dialFunc {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err == nil {
+			dialOf(ctx).setConn(conn)
+		}
+		return conn, err
+	}
+}
+
+// dialing is one connection in the making.
+type dialing struct {
+	route route
+
+	mu   sync.Mutex
+	conn net.Conn
+	tls  *tls.ConnectionState
+}
+
+type dialKey struct{}
+
+func dialOf(ctx context.Context) *dialing { return ctx.Value(dialKey{}).(*dialing) }
+
+func (d *dialing) setConn(c net.Conn) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.conn = c
+}
+
+// setTLS keeps the last handshake: of two, the first is a proxy's.
+func (d *dialing) setTLS(s tls.ConnectionState, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err == nil {
+		d.tls = &s
+	}
+}
+
+// dial makes a connection.
+func (c *connector) dial(ctx context.Context, r route) (*conn, error) {
+	d := &dialing{route: r}
+	ctx = context.WithValue(ctx, dialKey{}, d)
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{TLSHandshakeDone: d.setTLS})
+	t := c.any
+	if r.h1 {
+		t = c.h1
+	}
+	cc, err := t.NewClientConn(ctx, r.scheme, r.addr)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	state := d.tls
+	if r.scheme != "https" {
+		state = nil // it would be an HTTPS proxy's
+	}
+	return &conn{
+		cc:     cc,
+		net:    d.conn,
+		tls:    state,
+		shared: state != nil && state.NegotiatedProtocol == "h2" || cc.Available() > 1,
+	}, nil
+}

@@ -1,0 +1,97 @@
+package negotiate
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+)
+
+// The stages of an exchange, as [ExchangeError] names them.
+const (
+	StageCredential = "credential" // the client has no usable credential
+	StageTarget     = "target"     // the server's name could not be told
+	StageAllow      = "allow"      // Transport.Allow said no
+	StageBinding    = "binding"    // there is no channel binding where one is wanted
+	StageInitiate   = "initiate"   // the first token could not be made
+	StageStep       = "step"       // a token of the server was not accepted
+	StageBody       = "body"       // the request's body cannot be sent again
+	StageConnection = "connection" // the connection that holds the context is gone
+	StageRejected   = "rejected"   // the server refused the token
+)
+
+// ExchangeError tells why an authentication came to nothing. It never holds a
+// token, a key or a password.
+type ExchangeError struct {
+	// Stage is where it ended, one of the Stage constants.
+	Stage string
+	// Err is the cause; not nil.
+	Err error
+}
+
+// Error reads "negotiate: STAGE: CAUSE".
+func (e *ExchangeError) Error() string { return "negotiate: " + e.Stage + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *ExchangeError) Unwrap() error { return e.Err }
+
+// MutualAuthenticationError is what RoundTrip returns instead of a response
+// whose sender has not proved to be the server, where [Transport.Mutual] wants
+// that. It never holds a token.
+type MutualAuthenticationError struct {
+	// Status is that of the response that was withheld.
+	Status int
+	// URL is the request's, without a password.
+	URL string
+	// Reason says in words what was missing.
+	Reason string
+	// Err is the provider's error; nil if no token was there to verify.
+	Err error
+}
+
+// Error reads "negotiate: mutual authentication failed: URL answered STATUS: REASON: CAUSE".
+func (e *MutualAuthenticationError) Error() string {
+	s := "negotiate: mutual authentication failed: " + e.URL + " answered " + strconv.Itoa(e.Status) + ": " + e.Reason
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the provider's error.
+func (e *MutualAuthenticationError) Unwrap() error { return e.Err }
+
+var (
+	// ErrNoProvider is returned, within an [ExchangeError] of stage "credential",
+	// where Transport.Provider is nil and there is no default for it.
+	ErrNoProvider = errors.New("no default provider in this build; set Transport.Provider")
+	// ErrBodyNotReplayable is returned, within an [ExchangeError] of stage
+	// "body", where the server has taken a request's body before it asked for
+	// authentication, and the body cannot be had again.
+	ErrBodyNotReplayable = errors.New("the body was sent and cannot be had again; set Request.GetBody, " +
+		"raise Transport.MaxBodyBuffer, or use OpportunisticAlways")
+	// ErrNoBindingHash is returned by [TLSServerEndPoint] for a certificate
+	// whose signature algorithm has no hash function of its own.
+	ErrNoBindingHash = errors.New("RFC 5929 defines no hash for the certificate's signature algorithm")
+)
+
+var (
+	errRefused    = errors.New("the server refused the token; its clock, its keytab and the target name are the usual causes")
+	errWithdrawn  = errors.New("the server refused the token and no longer offers Negotiate")
+	errStillAsks  = errors.New("the context is complete and the server answers 401 all the same; the identity may lack a permission")
+	errTooLong    = fmt.Errorf("the context is not complete after %d legs", maxLegs)
+	errNoToken    = errors.New("the provider made no token where one is due")
+	errNotAllowed = errors.New("Transport.Allow refused this request")
+	errUnpinned   = errors.New("the server wants a further leg on the same connection, and Transport.Base is no *http.Transport, " +
+		"so it cannot be told to use that connection; use one as Base, and put wrappers around Transport instead")
+	errConnClosed = errors.New("the server closed the connection before the context was complete; its legs must travel on one connection")
+)
+
+// redacted is the URL without its password, query and fragment: a query may
+// hold secrets of another kind.
+func redacted(u *url.URL) string {
+	c := *u
+	c.RawQuery, c.ForceQuery = "", false
+	c.Fragment, c.RawFragment = "", ""
+	return c.Redacted()
+}

@@ -1,0 +1,219 @@
+package negotiate
+
+import (
+	"fmt"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-negotiate/negotiate/gss/gsstest"
+)
+
+// TestIdentitiesNeverCross has a server that takes whoever authenticated on a
+// connection for the sender of all that follows on it, as mod_auth_gssapi does
+// with GssapiConnectionBound. Two credentials, callers without one and somebody
+// else share one Base.
+func TestIdentitiesNeverCross(t *testing.T) {
+	servers := map[string]func(*testing.T, ...serverOption) *testServer{"HTTP/1.1": startServer, "HTTP/2": startH2}
+	for proto, start := range servers {
+		for _, opportunistic := range []Opportunism{OpportunisticNever, OpportunisticLearned, OpportunisticAlways} {
+			t.Run(fmt.Sprintf("%s %s", proto, opportunistic), func(t *testing.T) {
+				s := start(t, func(s *testServer) { s.bound = true })
+				p := gsstest.New(gsstest.Options{})
+				base := s.base(t)
+				base.MaxIdleConnsPerHost = 20
+				tr := &Transport{Base: base, Provider: p, Opportunistic: opportunistic,
+					Allow: func(r *http.Request) bool { return r.Header.Get("X-Anonymous") == "" }}
+				c := s.client(t, tr)
+				c.Timeout = 30 * time.Second
+				alice, bob := as(t, p, "alice"), as(t, p, "bob")
+
+				var wg sync.WaitGroup
+				for i := range 200 {
+					wg.Go(func() {
+						req := newRequest(t, "GET", s.URL+"/open", nil)
+						client, want := c, ""
+						switch i % 4 {
+						case 0:
+							req.URL.Path, want = "/private", "alice@EXAMPLE.TEST"
+							req = req.WithContext(WithCredential(req.Context(), alice))
+						case 1:
+							req.URL.Path, want = "/private", "bob@EXAMPLE.TEST"
+							req = req.WithContext(WithCredential(req.Context(), bob))
+						case 2:
+							req.Header.Set("X-Anonymous", "1")
+						case 3:
+							client = &http.Client{Transport: base}
+						}
+						resp, err := client.Do(req)
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						resp.Body.Close()
+						if got := resp.Header.Get("X-User"); got != want || resp.StatusCode != 200 {
+							t.Errorf("a request of %q was served as %q, status %d", want, got, resp.StatusCode)
+						}
+					})
+				}
+				wg.Wait()
+				assertOneIdentityPerConn(t, s)
+			})
+		}
+	}
+}
+
+// assertOneIdentityPerConn looks at what the server saw: nobody may follow on a
+// connection that has carried a token but its owner.
+func assertOneIdentityPerConn(t *testing.T, s *testServer) {
+	t.Helper()
+	tokens := 0
+	after := make(map[int64]bool)
+	for _, r := range s.requests() {
+		if r.token {
+			tokens++
+			after[r.conn] = true
+		} else if after[r.conn] && r.path == "/open" {
+			t.Errorf("a request without a credential came on connection %d, after a token", r.conn)
+		}
+	}
+	if tokens == 0 {
+		t.Error("the server saw no token at all")
+	}
+}
+
+// TestConnectionsAreReused keeps the rule above from being kept by never using
+// a connection twice.
+func TestConnectionsAreReused(t *testing.T) {
+	for proto, start := range map[string]func(*testing.T, ...serverOption) *testServer{"HTTP/1.1": startServer, "HTTP/2": startH2} {
+		t.Run(proto, func(t *testing.T) {
+			s := start(t, func(s *testServer) { s.bound = true })
+			p := gsstest.New(gsstest.Options{})
+			c := s.client(t, &Transport{Provider: p})
+			for range 5 {
+				for _, user := range []string{"", "alice", "bob"} {
+					req := newRequest(t, "GET", s.URL+"/open", nil)
+					want := ""
+					if user == "" {
+						p.SetDefault("")
+					} else {
+						p.SetDefault(user)
+						req.URL.Path = "/private"
+						want = user + "@EXAMPLE.TEST"
+					}
+					a, err := do(t, c, req)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if got := a.Header.Get("X-User"); got != want {
+						t.Errorf("served as %q, want %q", got, want)
+					}
+				}
+			}
+			// One for nobody, one for each user.
+			if n := s.conns.Load(); n != 3 {
+				t.Errorf("%d connections for 3 identities: %s", n, s.shape())
+			}
+		})
+	}
+}
+
+// TestNewLoginIsSeen changes the default credential between two requests.
+func TestNewLoginIsSeen(t *testing.T) {
+	s := startServer(t, func(s *testServer) { s.bound = true })
+	p := gsstest.New(gsstest.Options{})
+	c := s.client(t, &Transport{Provider: p})
+	for _, user := range []string{"alice", "bob", "alice"} {
+		p.SetDefault(user)
+		if a := get(t, c, s.URL); a.body != "hello "+user+"@EXAMPLE.TEST" {
+			t.Errorf("as %s: %q", user, a.body)
+		}
+	}
+}
+
+func TestThreeLegsAmongOthers(t *testing.T) {
+	s := startServer(t)
+	base := s.base(t)
+	base.MaxIdleConnsPerHost = 100
+	multi := s.client(t, &Transport{Base: base, Provider: gsstest.New(gsstest.Options{Legs: 3}), Mutual: MutualRequired})
+	var wg sync.WaitGroup
+	for i := range 200 {
+		wg.Go(func() {
+			req := newRequest(t, "GET", s.URL+"/open", nil)
+			if i%2 == 0 {
+				req.URL.Path = "/private"
+			}
+			resp, err := multi.Transport.(*Transport).roundTripUnless(i%2 == 1, req)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			resp.Body.Close()
+			if resp.StatusCode != 200 {
+				t.Errorf("%s: status %d", req.URL.Path, resp.StatusCode)
+			}
+		})
+	}
+	wg.Wait()
+	// On each connection the legs of one context stand together.
+	legs := make(map[int64]string)
+	for _, r := range s.requests() {
+		if r.path == "/private" {
+			legs[r.conn] += map[bool]string{true: "+", false: "-"}[r.token]
+		}
+	}
+	for conn, seq := range legs {
+		for _, part := range strings.Split(strings.TrimPrefix(seq, "-"), "-") {
+			if len(part)%3 != 0 {
+				t.Errorf("connection %d carried %s", conn, seq)
+			}
+		}
+	}
+}
+
+// roundTripUnless sends the request over Base if other is set.
+func (t *Transport) roundTripUnless(other bool, req *http.Request) (*http.Response, error) {
+	if other {
+		return t.Base.RoundTrip(req)
+	}
+	return t.RoundTrip(req)
+}
+
+// settled waits until the number of goroutines is down to n.
+func settled(t *testing.T, n int) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for runtime.NumGoroutine() > n {
+		if time.Now().After(deadline) {
+			buf := make([]byte, 1<<20)
+			t.Fatalf("%d goroutines, there were %d:\n%s", runtime.NumGoroutine(), n, buf[:runtime.Stack(buf, true)])
+		}
+		runtime.Gosched()
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestNoGoroutineIsLeft(t *testing.T) {
+	for proto, start := range map[string]func(*testing.T, ...serverOption) *testServer{"HTTP/1.1": startServer, "HTTP/2": startH2} {
+		t.Run(proto, func(t *testing.T) {
+			s := start(t)
+			before := runtime.NumGoroutine()
+			tr := &Transport{}
+			c := s.client(t, tr)
+			var wg sync.WaitGroup
+			for range 20 {
+				wg.Go(func() {
+					if a, err := do(t, c, newRequest(t, "GET", s.URL, nil)); err != nil || a.StatusCode != 200 {
+						t.Errorf("got %v, %v", a.Response, err)
+					}
+				})
+			}
+			wg.Wait()
+			tr.CloseIdleConnections()
+			settled(t, before)
+		})
+	}
+}

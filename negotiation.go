@@ -1,0 +1,499 @@
+package negotiate
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptrace"
+	"slices"
+
+	"github.com/go-negotiate/negotiate/gss"
+)
+
+// maxRejections is after how many refused tokens the 401 is returned.
+const maxRejections = 2
+
+// negotiation is one RoundTrip of a Transport, with all its state.
+type negotiation struct {
+	t    *Transport
+	c    *client
+	req  *http.Request // the caller's
+	ctx  context.Context
+	ex   *Exchange
+	body *requestBody
+
+	ownAuth bool // the caller has set Authorization
+	allowed bool
+	unasked bool // tokens and credentials may go out unasked: see redirect.go
+	who     initiator
+
+	route   route
+	conn    *conn // nil where Base does without the pool
+	session *session
+
+	stopped  bool  // the response at hand is the last
+	spoiled  bool  // n.conn may hold state of a broken context at the server
+	asked    bool  // the server has asked for Negotiate
+	rejected int   // tokens refused
+	refusal  error // why the last one was
+	trouble  error // why no token went out unasked
+}
+
+func newNegotiation(t *Transport, c *client, req *http.Request) *negotiation {
+	n := &negotiation{
+		t:    t,
+		c:    c,
+		req:  req,
+		ctx:  req.Context(),
+		ex:   new(Exchange),
+		body: newRequestBody(req, t.MaxBodyBuffer),
+	}
+	n.ownAuth = len(req.Header.Values("Authorization")) > 0
+	n.allowed = !n.ownAuth && (t.Allow == nil || t.Allow(req))
+	n.unasked = n.allowed && unasked(req, t.Allow != nil)
+	if n.allowed {
+		n.who = t.initiator(n.ctx)
+	}
+	return n
+}
+
+// close releases what an exchange holds, whatever its outcome.
+func (n *negotiation) close() {
+	n.end()
+	n.who.close()
+	n.body.finish()
+	if n.conn != nil {
+		n.c.pool.discard(n.conn, n.who.id)
+	}
+}
+
+func (n *negotiation) run() (*http.Response, error) {
+	token, err := n.open()
+	if err != nil {
+		return nil, err
+	}
+	resp, err := n.send(token)
+	for err == nil && !n.stopped && resp.StatusCode == http.StatusUnauthorized {
+		token, err = n.answer(resp)
+		if err != nil {
+			discard(resp.Body)
+			break
+		}
+		if token == nil {
+			break
+		}
+		resp, err = n.follow(resp, token)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return n.finish(resp)
+}
+
+// open finds the first connection and, where one may go out unasked, a token.
+func (n *negotiation) open() (token []byte, err error) {
+	preempt := n.preempts()
+	if n.c.pool != nil && !n.ownAuth {
+		if n.route, err = routeOf(n.c.base.(*http.Transport), n.req); err != nil {
+			return nil, err
+		}
+		n.route.h1 = n.c.h1only.has(origin(n.req.URL))
+		want := wanted{id: n.who.id, label: preempt}
+		want.clean = n.t.Mutual == MutualRequired && !n.mayPreempt()
+		if err := n.connect(want); err != nil {
+			return nil, err
+		}
+		// A server that takes the connection for the client's identity would
+		// not ask on it again, and so never prove its own.
+		preempt = preempt || n.t.Mutual == MutualRequired && n.c.pool.labelled(n.conn)
+	}
+	if !preempt {
+		return nil, nil
+	}
+	if token, err = n.begin(n.channel(nil)); err != nil {
+		if n.ctx.Err() != nil {
+			return nil, context.Cause(n.ctx)
+		}
+		n.c.log.DebugContext(n.ctx, "no token before the server asks", "url", redacted(n.req.URL), "error", err)
+		n.trouble = err
+		return nil, nil
+	}
+	n.ex.Opportunistic = true
+	return token, nil
+}
+
+// mayPreempt reports whether a token may go out before the server asks.
+func (n *negotiation) mayPreempt() bool { return n.unasked && n.who.err == nil }
+
+func (n *negotiation) preempts() bool {
+	if !n.mayPreempt() {
+		return false
+	}
+	if n.c.pool == nil && n.t.ChannelBindings != BindNone && n.req.URL.Scheme == "https" {
+		return false // the channel is not known before there is a response
+	}
+	switch n.t.Opportunistic {
+	case OpportunisticAlways:
+		return true
+	case OpportunisticLearned:
+		return n.c.learned.has(origin(n.req.URL))
+	}
+	return false
+}
+
+// connect takes a connection from the pool.
+func (n *negotiation) connect(want wanted) error {
+	trace := httptrace.ContextClientTrace(n.ctx)
+	if trace != nil && trace.GetConn != nil {
+		trace.GetConn(n.route.addr)
+	}
+	c, reused, err := n.c.pool.get(n.ctx, n.route, want)
+	if err != nil {
+		return cmp.Or(context.Cause(n.ctx), err)
+	}
+	n.conn = c
+	if trace != nil && trace.GotConn != nil {
+		trace.GotConn(httptrace.GotConnInfo{Conn: c.net, Reused: reused, WasIdle: reused})
+	}
+	return nil
+}
+
+// channel is the TLS channel that the next leg travels on, as far as is known.
+func (n *negotiation) channel(resp *http.Response) *tls.ConnectionState {
+	switch {
+	case n.conn != nil:
+		return n.conn.tls
+	case resp != nil:
+		return resp.TLS
+	}
+	return nil
+}
+
+// answer makes the token that answers a 401. Nil says that the 401 is the
+// response; where the server has asked for Negotiate, n.ex.Err then says why.
+func (n *negotiation) answer(resp *http.Response) ([]byte, error) {
+	offered, in, bad := negotiateChallenge(resp.Header, "WWW-Authenticate")
+	switch {
+	case n.ownAuth:
+		return nil, nil
+	case !offered && n.session != nil:
+		n.reject(errWithdrawn)
+		return n.giveUp(&ExchangeError{StageRejected, errWithdrawn})
+	case !offered:
+		return nil, nil
+	case !n.allowed:
+		return n.giveUp(&ExchangeError{StageAllow, errNotAllowed})
+	}
+	n.asked = true
+	if err := n.body.replayable(n.ctx); err != nil {
+		return n.giveUp(err)
+	}
+	if n.session == nil {
+		return n.initiate(resp)
+	}
+	switch {
+	case bad != nil:
+		n.reject(bad)
+	case in != nil && !n.session.done:
+		return n.proceed(resp, in)
+	default:
+		n.reject(errRefused)
+	}
+	return n.again(resp)
+}
+
+// initiate answers with the first token of a new context.
+func (n *negotiation) initiate(resp *http.Response) ([]byte, error) {
+	token, err := n.begin(n.channel(resp))
+	if err != nil {
+		return n.giveUp(err)
+	}
+	return token, nil
+}
+
+// proceed continues the context with the server's token in.
+func (n *negotiation) proceed(resp *http.Response, in []byte) ([]byte, error) {
+	out, err := n.step(in)
+	switch {
+	case err != nil && n.ctx.Err() != nil:
+		return nil, context.Cause(n.ctx)
+	case err != nil:
+		n.spoiled = true
+		n.reject(err)
+		return n.again(resp)
+	case len(out) == 0 && n.session.done:
+		return n.giveUp(&ExchangeError{StageRejected, errStillAsks})
+	case len(out) == 0:
+		return n.giveUp(&ExchangeError{StageStep, errNoToken})
+	case n.session.legs > maxLegs:
+		return n.giveUp(&ExchangeError{StageStep, errTooLong})
+	case n.c.pool == nil:
+		return n.giveUp(&ExchangeError{StageConnection, errUnpinned})
+	case resp.Close || n.conn.cc.Err() != nil:
+		return n.giveUp(&ExchangeError{StageConnection, errConnClosed})
+	}
+	return out, nil
+}
+
+// reject notes that the server has refused the context.
+func (n *negotiation) reject(reason error) {
+	n.rejected++
+	n.refusal = reason
+	n.session.forget()
+	n.c.learned.forget(origin(n.req.URL))
+	n.c.log.WarnContext(n.ctx, "token refused", "url", redacted(n.req.URL), "target", n.ex.Target,
+		"times", n.rejected, "reason", reason)
+}
+
+// again answers a refusal with a new context, once.
+func (n *negotiation) again(resp *http.Response) ([]byte, error) {
+	if n.rejected >= maxRejections {
+		return n.giveUp(&ExchangeError{StageRejected, n.refusal})
+	}
+	return n.initiate(resp)
+}
+
+// giveUp makes the 401 at hand the response, and err the reason. If the context
+// of the request has ended, that is an error of the request.
+func (n *negotiation) giveUp(err error) ([]byte, error) {
+	if n.ctx.Err() != nil {
+		return nil, context.Cause(n.ctx)
+	}
+	if n.rejected > 0 && !errors.Is(err, n.refusal) {
+		err = &ExchangeError{StageRejected, fmt.Errorf("%w; no second try: %w", n.refusal, err)}
+	}
+	n.stopped = true
+	n.spoiled = n.spoiled || n.session != nil && n.session.peer
+	n.ex.Err = err
+	n.c.log.WarnContext(n.ctx, "not authenticated", "url", redacted(n.req.URL), "legs", n.ex.Legs, "error", err)
+	return nil, nil
+}
+
+// follow sends the leg after the 401 in resp, with a token. Where that turns
+// out to be impossible, resp is returned again, and is the last.
+func (n *negotiation) follow(resp *http.Response, token []byte) (*http.Response, error) {
+	swallow(resp)
+	if n.ctx.Err() != nil {
+		return nil, context.Cause(n.ctx)
+	}
+	next, err := n.pinAndSend(token)
+	if _, ok := errors.AsType[*unsentError](err); ok {
+		if _, err := n.giveUp(errors.Unwrap(err)); err != nil {
+			return nil, err
+		}
+		return resp, nil
+	}
+	n.ex.History = append(n.ex.History, n.pastResponse(resp))
+	return next, err
+}
+
+// unsentError wraps the *ExchangeError for which nothing was sent after a 401
+// that is still there to be returned.
+type unsentError struct{ error }
+
+func (e *unsentError) Unwrap() error { return e.error }
+
+func (n *negotiation) pinAndSend(token []byte) (*http.Response, error) {
+	token, err := n.pin(token)
+	if err != nil {
+		return nil, err
+	}
+	return n.send(token)
+}
+
+// pin sees to it that the token goes out on a connection that may carry it.
+func (n *negotiation) pin(token []byte) ([]byte, error) {
+	p := n.c.pool
+	if p == nil {
+		return token, nil
+	}
+	if n.session.peer {
+		if n.conn.lost() {
+			return nil, &unsentError{&ExchangeError{StageConnection, errConnClosed}}
+		}
+		return token, nil
+	}
+	if !n.spoiled && n.conn.ready() && p.label(n.conn, n.who.id) {
+		return token, nil
+	}
+	n.leaveConn()
+	return n.move(token, wanted{id: n.who.id, label: true})
+}
+
+// move takes another connection for the token, and makes another token if the
+// connection is of another channel than the token is bound to.
+func (n *negotiation) move(token []byte, want wanted) ([]byte, error) {
+	if err := n.connect(want); err != nil {
+		return nil, err
+	}
+	if !n.boundElsewhere(n.conn.tls) {
+		return token, nil
+	}
+	token, err := n.begin(n.conn.tls)
+	if err != nil {
+		return nil, &unsentError{err}
+	}
+	return token, nil
+}
+
+// leaveConn gives the connection back.
+func (n *negotiation) leaveConn() {
+	if n.spoiled {
+		n.c.pool.discard(n.conn, n.who.id)
+	} else {
+		n.c.pool.release(n.conn, n.who.id)
+	}
+	n.conn, n.spoiled = nil, false
+}
+
+// pastResponse is what History shows of a response.
+func (n *negotiation) pastResponse(resp *http.Response) *http.Response {
+	past := *resp
+	past.Body = http.NoBody
+	past.Request = n.req
+	return &past
+}
+
+// finish makes resp the response to the caller, if it may be.
+func (n *negotiation) finish(resp *http.Response) (*http.Response, error) {
+	if err := n.checkMutual(resp); err != nil {
+		discard(resp.Body)
+		n.c.log.WarnContext(n.ctx, "response withheld", "error", err)
+		return nil, err
+	}
+	if n.session != nil && n.ex.Err == nil {
+		n.session.record(n.ex)
+		if n.asked {
+			n.c.learned.add(origin(n.req.URL))
+		}
+	}
+	n.handOver(resp)
+	resp.Request = withExchange(n.req, n.ex)
+	n.c.log.DebugContext(n.ctx, "response", "url", redacted(n.req.URL), "status", resp.StatusCode, "legs", n.ex.Legs,
+		"target", n.ex.Target, "mutual", n.ex.MutualVerified, "sanitized", n.ex.Sanitized)
+	return resp, nil
+}
+
+// checkMutual applies Transport.Mutual to the last response.
+func (n *negotiation) checkMutual(resp *http.Response) error {
+	if n.t.Mutual == MutualDisabled || resp.StatusCode == http.StatusUnauthorized {
+		return nil
+	}
+	_, token, err := negotiateChallenge(resp.Header, "WWW-Authenticate")
+	reason := "its proof of identity is not valid"
+	if err == nil && token != nil {
+		reason, err = n.verify(token)
+	}
+	if n.ctx.Err() != nil && err != nil {
+		return context.Cause(n.ctx)
+	}
+	if err != nil {
+		return n.mutualError(resp, reason, err)
+	}
+	if n.ex.MutualVerified || n.t.Mutual != MutualRequired {
+		return nil
+	}
+	if resp.StatusCode < http.StatusBadRequest {
+		return n.mutualError(resp, n.missing(), n.trouble)
+	}
+	if !n.t.KeepUnverifiedErrors {
+		sanitise(resp)
+		n.ex.Sanitized = true
+	}
+	return nil
+}
+
+// missing says why there is no proof.
+func (n *negotiation) missing() string {
+	switch {
+	case n.ownAuth:
+		return "the request has an Authorization header of its own, so nobody was authenticated"
+	case n.session == nil:
+		return "it did not ask for authentication, so it proved nothing"
+	}
+	return "it accepted the token and sent no proof of its identity"
+}
+
+var (
+	errNoContext  = errors.New("the token belongs to no context")
+	errIncomplete = errors.New("the context is not complete")
+	errNotMutual  = errors.New("the context is complete without mutual authentication")
+)
+
+// verify completes the context with the token of the last response.
+func (n *negotiation) verify(token []byte) (reason string, err error) {
+	reason = "its proof of identity is not valid"
+	if n.session == nil {
+		return reason, errNoContext
+	}
+	if n.session.done {
+		return reason, errNotMutual
+	}
+	if _, err := n.step(token); err != nil {
+		return reason, err
+	}
+	switch {
+	case !n.session.done:
+		return "its token is no proof of identity", errIncomplete
+	case !n.session.sc.Info().Flags.Has(gss.FlagMutual):
+		return "its token is no proof of identity", errNotMutual
+	}
+	n.ex.MutualVerified = true
+	return "", nil
+}
+
+func (n *negotiation) mutualError(resp *http.Response, reason string, err error) error {
+	return &MutualAuthenticationError{
+		Status: resp.StatusCode,
+		URL:    redacted(n.req.URL),
+		Reason: reason,
+		Err:    err,
+	}
+}
+
+// handOver lets the connection go with the last response: it is free when the
+// body is at its end.
+func (n *negotiation) handOver(resp *http.Response) {
+	c, id, p := n.conn, n.who.id, n.c.pool
+	n.conn = nil
+	if c != nil && n.spoiled {
+		p.retire(c)
+	}
+	switch {
+	case c == nil:
+	case c.shared && resp.ContentLength != 0:
+		released := false
+		resp.Body = &sharedBody{resp.Body, func() {
+			if !released {
+				released = true
+				p.release(c, id)
+			}
+		}}
+	default:
+		p.release(c, id)
+	}
+}
+
+// header is the caller's with the token, and with Expect where a body is better
+// not sent before the server has accepted the request.
+func (n *negotiation) header(token []byte) http.Header {
+	h := n.req.Header.Clone()
+	if token != nil {
+		h.Set("Authorization", encodeToken(token))
+		return h
+	}
+	if n.expects() && !slices.Contains(h.Values("Expect"), "100-continue") {
+		h.Set("Expect", "100-continue")
+	}
+	return h
+}
+
+func (n *negotiation) expects() bool {
+	if n.c.pool == nil || !n.allowed || n.who.err != nil || !n.body.once() || !n.body.long() {
+		return false
+	}
+	return n.c.base.(*http.Transport).ExpectContinueTimeout > 0
+}

@@ -1,0 +1,395 @@
+package negotiate
+
+import (
+	"cmp"
+	"container/list"
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// defaultMaxIdle bounds idle connections where Base sets no bound, as the
+// identities may be many.
+const defaultMaxIdle = 100
+
+// pool keeps the connections of a Transport. It is passive: without a request
+// under way it has no goroutine, only timers.
+//
+// Close, RoundTrip and SetStateHook of an http.ClientConn run the hook, which
+// takes mu: none of them may be called with mu held.
+type pool struct {
+	connector *connector
+
+	maxIdle        int           // of all
+	maxIdlePerHost int           // of one identity at one host
+	maxPerHost     int           // zero: no limit
+	idleTimeout    time.Duration // zero: none
+	once           bool          // no keep-alive
+
+	mu     sync.Mutex
+	hosts  map[routeKey]*host
+	idle   list.List // of *conn, last used in front
+	doomed []*conn   // closed by unlock
+}
+
+// host has the connections of one route.
+type host struct {
+	key     routeKey
+	conns   []*conn
+	dialing int
+	h2      bool // the last connection was HTTP/2
+	waiters []chan struct{}
+}
+
+func newPool(base *http.Transport) *pool {
+	return &pool{
+		connector:      newConnector(base),
+		maxIdle:        cmp.Or(base.MaxIdleConns, defaultMaxIdle),
+		maxIdlePerHost: cmp.Or(base.MaxIdleConnsPerHost, http.DefaultMaxIdleConnsPerHost),
+		maxPerHost:     base.MaxConnsPerHost,
+		idleTimeout:    base.IdleConnTimeout,
+		once:           base.DisableKeepAlives || base.MaxIdleConnsPerHost < 0,
+		hosts:          make(map[routeKey]*host),
+	}
+}
+
+// wanted is what a connection is wanted for.
+type wanted struct {
+	id    identity
+	label bool // a token of id will be written to it
+	clean bool // it must carry nobody's token, not even id's
+	fresh bool // it must not have been used
+}
+
+// get returns a connection for one exchange, which gives it back with release.
+// The second result tells whether it has carried requests before.
+func (p *pool) get(ctx context.Context, r route, want wanted) (c *conn, reused bool, err error) {
+	for {
+		p.mu.Lock()
+		h := p.host(r.key())
+		if !want.fresh {
+			if c := p.pick(h, want); c != nil {
+				reused := c.used
+				p.use(c, want)
+				p.unlock()
+				return c, reused, nil
+			}
+		}
+		if p.mayDial(h, want) {
+			h.dialing++
+			p.hosts[h.key] = h
+			p.unlock()
+			c, err := p.dial(ctx, h, r, want)
+			return c, false, err
+		}
+		turn := make(chan struct{})
+		h.waiters = append(h.waiters, turn)
+		p.hosts[h.key] = h
+		p.unlock()
+		if err := p.wait(ctx, h, turn); err != nil {
+			return nil, false, err
+		}
+	}
+}
+
+func (p *pool) host(k routeKey) *host {
+	h := p.hosts[k]
+	if h == nil {
+		h = &host{key: k}
+		p.hosts[k] = h
+	}
+	return h
+}
+
+// pick finds a connection: one of the identity before a clean one, and the one
+// used last before others. mu is held.
+func (p *pool) pick(h *host, want wanted) *conn {
+	var best *conn
+	for _, c := range slices.Clone(h.conns) {
+		if c.idle != nil && (p.stale(c) || c.cc.Available() == 0) {
+			p.remove(c, true)
+			continue
+		}
+		if c.suits(want) && (best == nil || better(c, best)) {
+			best = c
+		}
+	}
+	return best
+}
+
+func better(a, b *conn) bool {
+	if a.clean() != b.clean() {
+		return !a.clean()
+	}
+	return a.idleAt.After(b.idleAt)
+}
+
+// stale reports whether c has been idle for too long by the wall clock: timers
+// stand still while a computer sleeps.
+func (p *pool) stale(c *conn) bool {
+	return p.idleTimeout > 0 && time.Since(c.idleAt.Round(0)) > p.idleTimeout
+}
+
+// use counts an exchange onto c. mu is held.
+func (p *pool) use(c *conn, want wanted) {
+	p.wake(c)
+	c.users = append(c.users, want.id)
+	if want.label {
+		c.owner = want.id
+	}
+}
+
+// mayDial reports whether a connection may be made now, if need be in the place
+// of an idle one that does not suit. mu is held.
+func (p *pool) mayDial(h *host, want wanted) bool {
+	if h.h2 && h.dialing > 0 && !want.fresh {
+		return false // it will have room for this one as well
+	}
+	if p.maxPerHost <= 0 || len(h.conns)+h.dialing < p.maxPerHost {
+		return true
+	}
+	oldest := oldestIdle(h.conns, func(*conn) bool { return true })
+	if oldest == nil {
+		return false
+	}
+	p.remove(oldest, true)
+	return true
+}
+
+func oldestIdle(conns []*conn, ok func(*conn) bool) *conn {
+	var oldest *conn
+	for _, c := range conns {
+		if c.idle != nil && ok(c) && (oldest == nil || c.idleAt.Before(oldest.idleAt)) {
+			oldest = c
+		}
+	}
+	return oldest
+}
+
+// dial makes a connection. h.dialing counts it already.
+func (p *pool) dial(ctx context.Context, h *host, r route, want wanted) (*conn, error) {
+	c, err := p.connector.dial(ctx, r)
+	p.mu.Lock()
+	h.dialing--
+	if err != nil {
+		p.signal(h)
+		p.forgetHost(h)
+		p.unlock()
+		return nil, err
+	}
+	c.host, c.once = h, p.once
+	h.h2 = c.shared
+	h.conns = append(h.conns, c)
+	p.use(c, want)
+	p.signalAll(h)
+	p.unlock()
+	c.cc.SetStateHook(func(*http.ClientConn) { p.changed(c) })
+	return c, nil
+}
+
+// wait waits for its turn to look again.
+func (p *pool) wait(ctx context.Context, h *host, turn chan struct{}) error {
+	select {
+	case <-turn:
+		return nil
+	case <-ctx.Done():
+	}
+	p.mu.Lock()
+	defer p.unlock()
+	if i := slices.Index(h.waiters, turn); i >= 0 {
+		h.waiters = slices.Delete(h.waiters, i, i+1)
+		p.forgetHost(h)
+	} else {
+		p.signal(h) // the turn had come; it is the next one's
+	}
+	return context.Cause(ctx)
+}
+
+// signal lets the first who waits look again. mu is held.
+func (p *pool) signal(h *host) {
+	if len(h.waiters) > 0 {
+		close(h.waiters[0])
+		h.waiters = slices.Delete(h.waiters, 0, 1)
+	}
+}
+
+func (p *pool) signalAll(h *host) {
+	for len(h.waiters) > 0 {
+		p.signal(h)
+	}
+}
+
+// label makes c id's own, if it may be. It is called before a token is written.
+func (p *pool) label(c *conn, id identity) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !c.canLabel(id) {
+		return false
+	}
+	c.owner = id
+	return true
+}
+
+// labelled reports whether a token was written to c.
+func (p *pool) labelled(c *conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !c.clean()
+}
+
+// carry notes that c is about to carry a request, and whether it shall be closed
+// after the exchange. It reports whether c has carried one before.
+func (p *pool) carry(c *conn, once bool) (reused bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	reused = c.used
+	c.used = true
+	c.once = c.once || once
+	return reused
+}
+
+// retire has c closed when no exchange is on it any more.
+func (p *pool) retire(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.once = true
+}
+
+// release ends one exchange on c. The body of its last response may still be
+// under way on an HTTP/1.1 connection, which becomes idle when that is over.
+func (p *pool) release(c *conn, id identity) {
+	p.mu.Lock()
+	defer p.unlock()
+	c.leave(id)
+	p.settle(c)
+}
+
+// discard ends an exchange on c after which it is of no use to anybody.
+func (p *pool) discard(c *conn, id identity) {
+	p.mu.Lock()
+	defer p.unlock()
+	c.leave(id)
+	if c.shared {
+		p.settle(c) // others may be on it
+		return
+	}
+	p.remove(c, true)
+}
+
+// changed is the state hook of c.
+func (p *pool) changed(c *conn) {
+	p.mu.Lock()
+	defer p.unlock()
+	p.settle(c)
+}
+
+// settle puts c where it belongs after something has changed. mu is held.
+func (p *pool) settle(c *conn) {
+	switch {
+	case c.gone || c.idle != nil && c.cc.Err() == nil:
+	case c.cc.Err() != nil:
+		p.remove(c, false)
+	case len(c.users) > 0:
+		if c.shared {
+			p.signal(c.host)
+		}
+	case !c.shared && c.cc.InFlight() > 0:
+		// The body of the last response is not at its end.
+	case c.once || c.owner.alone != nil || c.cc.Available() == 0:
+		p.remove(c, true)
+	default:
+		p.rest(c)
+	}
+}
+
+// rest makes c idle, within the limits. mu is held.
+func (p *pool) rest(c *conn) {
+	c.idleAt = time.Now()
+	c.idle = p.idle.PushFront(c)
+	if p.idleTimeout > 0 {
+		e := c.idle
+		c.idleTmr = time.AfterFunc(p.idleTimeout, func() { p.expire(c, e) })
+	}
+	sameOwner := func(o *conn) bool { return o.owner == c.owner }
+	if n := countIdle(c.host.conns, sameOwner); n > p.maxIdlePerHost {
+		p.remove(oldestIdle(c.host.conns, sameOwner), true)
+	}
+	if p.idle.Len() > p.maxIdle {
+		p.remove(p.idle.Back().Value.(*conn), true)
+	}
+	p.signal(c.host)
+}
+
+func countIdle(conns []*conn, ok func(*conn) bool) (n int) {
+	for _, c := range conns {
+		if c.idle != nil && ok(c) {
+			n++
+		}
+	}
+	return n
+}
+
+// wake ends the rest of c. mu is held.
+func (p *pool) wake(c *conn) {
+	if c.idle == nil {
+		return
+	}
+	p.idle.Remove(c.idle)
+	c.idle = nil
+	if c.idleTmr != nil {
+		c.idleTmr.Stop()
+	}
+}
+
+// expire closes c, if it still has the rest e.
+func (p *pool) expire(c *conn, e *list.Element) {
+	p.mu.Lock()
+	defer p.unlock()
+	if c.idle == e {
+		p.remove(c, true)
+	}
+}
+
+// remove takes c out of the pool, and closes it if it is still open. mu is held.
+func (p *pool) remove(c *conn, open bool) {
+	if c.gone {
+		return
+	}
+	c.gone = true
+	p.wake(c)
+	h := c.host
+	h.conns = slices.DeleteFunc(h.conns, func(o *conn) bool { return o == c })
+	if open {
+		p.doomed = append(p.doomed, c)
+	}
+	p.signal(h)
+	p.forgetHost(h)
+}
+
+// forgetHost drops a host without connections. mu is held.
+func (p *pool) forgetHost(h *host) {
+	if len(h.conns) == 0 && h.dialing == 0 && len(h.waiters) == 0 && p.hosts[h.key] == h {
+		delete(p.hosts, h.key)
+	}
+}
+
+// closeIdle closes all connections that rest.
+func (p *pool) closeIdle() {
+	p.mu.Lock()
+	defer p.unlock()
+	for p.idle.Len() > 0 {
+		p.remove(p.idle.Front().Value.(*conn), true)
+	}
+}
+
+// unlock unlocks mu and closes what was doomed under it.
+func (p *pool) unlock() {
+	doomed := p.doomed
+	p.doomed = nil
+	p.mu.Unlock()
+	for _, c := range doomed {
+		c.cc.Close()
+	}
+}

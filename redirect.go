@@ -1,0 +1,29 @@
+package negotiate
+
+import (
+	"net/http"
+	"net/url"
+)
+
+// unasked reports whether a request may carry a token that the server has not
+// asked for, or a delegated credential, as far as redirects are concerned: a
+// server must not get either because another one sent the client there. allow
+// tells that the caller has vouched for the request.
+func unasked(req *http.Request, allow bool) bool {
+	for r := req; r.Response != nil && r.Response.Request != nil; r = r.Response.Request {
+		from, to := r.Response.Request.URL, r.URL
+		if from == nil {
+			return false
+		}
+		if from.Scheme == "https" && to.Scheme != "https" {
+			return false
+		}
+		if origin(from) != origin(to) && !allow {
+			return false
+		}
+	}
+	return true
+}
+
+// origin is the origin of u (RFC 6454): scheme, host and port.
+func origin(u *url.URL) string { return u.Scheme + "://" + address(u) }

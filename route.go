@@ -1,0 +1,57 @@
+package negotiate
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"golang.org/x/net/idna"
+)
+
+// route is where the connections for a request lead.
+type route struct {
+	scheme, addr string // addr is host:port
+	proxy        *url.URL
+	h1           bool // HTTP/1.1 only
+}
+
+// routeKey tells routes apart.
+type routeKey struct {
+	scheme, addr, proxy string
+	h1                  bool
+}
+
+func (r route) key() routeKey {
+	k := routeKey{scheme: r.scheme, addr: r.addr, h1: r.h1}
+	if r.proxy != nil {
+		k.proxy = r.proxy.String()
+	}
+	return k
+}
+
+// routeOf is the route of a request over base. The proxy is asked for here,
+// with the request itself: NewClientConn would ask with one that has no port.
+func routeOf(base *http.Transport, req *http.Request) (route, error) {
+	r := route{scheme: req.URL.Scheme, addr: address(req.URL)}
+	if base.Proxy == nil {
+		return r, nil
+	}
+	var err error
+	r.proxy, err = base.Proxy(req)
+	return r, err
+}
+
+// address is the URL's host and port, as net/http dials it.
+func address(u *url.URL) string {
+	host, port := u.Hostname(), u.Port()
+	if isASCII(host) {
+		host = strings.ToLower(host)
+	} else if ascii, err := idna.Lookup.ToASCII(host); err == nil {
+		host = ascii
+	}
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(host, port)
+}

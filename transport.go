@@ -1,0 +1,206 @@
+package negotiate
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"github.com/go-negotiate/negotiate/gss"
+)
+
+// DefaultMaxBodyBuffer is what a zero Transport.MaxBodyBuffer means: 1 MiB.
+const DefaultMaxBodyBuffer = 1 << 20
+
+// Transport is an http.RoundTripper that authenticates with Negotiate
+// (RFC 4559) to the servers that ask for it. The zero value is ready. It is safe
+// for concurrent use; its fields must not change, and it must not be copied,
+// after the first request.
+//
+// A server that asks answers 401. The Transport then sends the request again
+// with a token, as often as the mechanism needs, and returns the last response.
+// Where authentication fails, that is the server's 401, without an error;
+// [ExchangeFrom] tells why. RoundTrip returns an error for what ends a request
+// without a response: the network, the context of the request, or a
+// [MutualAuthenticationError].
+//
+// A request that has an Authorization header goes out as it is and is never
+// authenticated. Requests of other schemes than http and https go to Base.
+//
+// # Connections
+//
+// A server may take whoever has authenticated on a connection for the sender
+// of all that follows on it. Therefore a connection that has carried a token
+// carries requests of the same credential only, and legs of one unfinished
+// context travel on one connection. If Base is an *http.Transport, its settings
+// are used, but never its pool: the Transport keeps its connections to itself,
+// and takes a copy of Base at its first request. Its limits of connections are
+// those of Base: MaxIdleConnsPerHost bounds those of one identity, and
+// MaxIdleConns all (100 where Base sets no limit). Base.DisableKeepAlives closes
+// a connection after an exchange, not between its legs. Protocols that were
+// registered with Base.RegisterProtocol for http or https are not used.
+//
+// A Base of any other type keeps its own connections. Requests with a token
+// then have Request.Close set, so that an HTTP/1.1 connection dies with them,
+// and an exchange that needs two legs on one connection fails. So do not wrap
+// Base: put what observes, retries or caches around the Transport.
+type Transport struct {
+	// Base makes the connections. Nil is http.DefaultTransport.
+	Base http.RoundTripper
+	// Provider is the implementation of the GSS-API. Nil is SSPI on Windows and
+	// krb5 elsewhere.
+	Provider gss.Provider
+	// Credential is the client's own. Nil asks the provider for the default at
+	// each request, so that a new login is seen. It must be of Provider.
+	// WithCredential overrides it for one request.
+	Credential gss.Credential
+	// Mechanism is the mechanism, handed to the provider untouched. Empty is
+	// SPNEGO, which servers expect.
+	Mechanism gss.OID
+	// Target names the server. Nil is HTTP@ the URL's host: its A-labels, in
+	// lower case, without port, and without asking DNS.
+	Target TargetFunc
+	// Mutual says whether the server has to prove its identity. The zero value
+	// is MutualDisabled.
+	Mutual Mutual
+	// KeepUnverifiedErrors, with MutualRequired, returns responses of status 400
+	// and above as they came though nothing proves who sent them. False returns
+	// them with the status, Date and Server only, and sets Exchange.Sanitized.
+	KeepUnverifiedErrors bool
+	// Opportunistic says whether a token may go out before a server has asked.
+	// The zero value is OpportunisticNever.
+	Opportunistic Opportunism
+	// Delegation says whether servers get the credential itself. The zero value
+	// is DelegateNever.
+	Delegation Delegation
+	// ChannelBindings ties tokens to the TLS channel. The zero value is BindNone.
+	ChannelBindings ChannelBindings
+	// Allow is asked once for each request, before anything is sent, whether it
+	// may be authenticated. Nil allows any origin that asks. With Allow set,
+	// what it allows may also get an unasked token or a delegated credential
+	// after a redirect from another origin; without it, never. Nothing allows
+	// that after a redirect from https to http.
+	Allow func(*http.Request) bool
+	// MaxBodyBuffer is how much of a body without Request.GetBody is kept, in
+	// bytes, to send it again with a token. Zero is DefaultMaxBodyBuffer,
+	// negative keeps nothing. A longer body is sent with "Expect: 100-continue",
+	// if Base has an ExpectContinueTimeout, so that the server can ask for
+	// authentication before it takes the body.
+	MaxBodyBuffer int64
+	// Logger gets a record of each step, with the attribute logger=negotiate, and
+	// logger=negotiate.gss for those of the provider. Nil logs nothing. No
+	// record contains a token.
+	Logger *slog.Logger
+
+	mu       sync.Mutex // guards what follows
+	client   *client
+	provider gss.Provider // the default, once it was made
+}
+
+// client is what a Transport keeps between requests.
+type client struct {
+	base    http.RoundTripper
+	pool    *pool     // nil if base is no *http.Transport
+	learned originSet // origins that have asked for Negotiate
+	h1only  originSet // origins that want HTTP/1.1
+	log     *slog.Logger
+	gssLog  *slog.Logger
+}
+
+func (t *Transport) state() *client {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.client == nil {
+		t.client = newClient(t.Base, t.Logger)
+	}
+	return t.client
+}
+
+func newClient(base http.RoundTripper, log *slog.Logger) *client {
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	c := &client{
+		base:   base,
+		log:    log.With("logger", "negotiate"),
+		gssLog: log.With("logger", "negotiate.gss"),
+	}
+	if base, ok := base.(*http.Transport); ok {
+		c.pool = newPool(base)
+	}
+	return c
+}
+
+// gssProvider returns the provider. A default that could not be made is tried
+// again at the next request.
+func (t *Transport) gssProvider() (gss.Provider, error) {
+	if t.Provider != nil {
+		return t.Provider, nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.provider == nil {
+		p, err := defaultProvider()
+		if err != nil {
+			return nil, err
+		}
+		t.provider = p
+	}
+	return t.provider, nil
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	c := t.state()
+	if err := checkRequest(req); err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	if req.URL.Scheme != "http" && req.URL.Scheme != "https" {
+		return c.base.RoundTrip(req)
+	}
+	if err := context.Cause(req.Context()); err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	n := newNegotiation(t, c, req)
+	defer n.close()
+	return n.run()
+}
+
+// checkRequest refuses what cannot be sent before a connection is made for it.
+func checkRequest(req *http.Request) error {
+	switch {
+	case req.URL == nil:
+		return errors.New("negotiate: the request has no URL")
+	case req.Header == nil:
+		return errors.New("negotiate: the request's Header is nil")
+	case req.URL.Host == "" && (req.URL.Scheme == "http" || req.URL.Scheme == "https"):
+		return errors.New("negotiate: the request's URL has no host")
+	}
+	return nil
+}
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		req.Body.Close()
+	}
+}
+
+// CloseIdleConnections closes the connections that no request uses. Those of
+// Base are left alone, if it is an *http.Transport, since none of them are used
+// here.
+func (t *Transport) CloseIdleConnections() {
+	c := t.state()
+	if c.pool != nil {
+		c.pool.closeIdle()
+		return
+	}
+	if b, ok := c.base.(interface{ CloseIdleConnections() }); ok {
+		b.CloseIdleConnections()
+	}
+}
