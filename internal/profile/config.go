@@ -2,6 +2,7 @@ package profile
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -109,7 +110,7 @@ func NewConfig(p *Profile, env Environment) (*Config, error) {
 		return nil, err
 	}
 	c.readRealms()
-	c.readDomainRealm()
+	c.domainRealm = p.firstValues(strings.ToLower, "domain_realm")
 	return c, nil
 }
 

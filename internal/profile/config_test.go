@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -97,6 +98,82 @@ func TestConfigLibdefaults(t *testing.T) {
 	} {
 		if !ok {
 			t.Errorf("%s: got %+v", name, c)
+		}
+	}
+}
+
+func TestTicketOptionsOf(t *testing.T) {
+	c := configOf(t, `
+[libdefaults]
+ default_realm = X.TEST
+ forwardable = true
+ default_ccache_name = FILE:/all
+ X.TEST = {
+  forwardable = false
+  default_ccache_name = FILE:/x
+ }
+ Y.TEST = {
+  ticket_lifetime = 1h
+ }
+`)
+	if c.Forwardable || c.TicketOptionsOf("X.TEST").Forwardable {
+		t.Error("what X.TEST has of its own is not used")
+	}
+	if y := c.TicketOptionsOf("Y.TEST"); !y.Forwardable || y.TicketLifetime != time.Hour {
+		t.Errorf("Y.TEST: %+v", y)
+	}
+	if z := c.TicketOptionsOf("Z.TEST"); !z.Forwardable || z.TicketLifetime != 24*time.Hour || !z.NoAddresses {
+		t.Errorf("a realm without a subsection: %+v", z)
+	}
+	// As in MIT, only what concerns tickets can be set by realm.
+	if c.DefaultCCacheName != "FILE:/all" {
+		t.Errorf("the cache is %q", c.DefaultCCacheName)
+	}
+}
+
+func TestConfigValues(t *testing.T) {
+	for line, ok := range map[string]func(*Config) bool{
+		"dns_canonicalize_hostname = true":     func(c *Config) bool { return c.DNSCanonicalizeHostname == CanonicalizeAlways },
+		"dns_canonicalize_hostname = OFF":      func(c *Config) bool { return c.DNSCanonicalizeHostname == CanonicalizeNever },
+		"rdns = nil":                           func(c *Config) bool { return !c.RDNS },
+		"dns_fallback = no":                    func(c *Config) bool { return !c.DNSLookupKDC },
+		"noaddresses = n":                      func(c *Config) bool { return !c.NoAddresses },
+		"canonicalize = y":                     func(c *Config) bool { return c.Canonicalize },
+		"enforce_ok_as_delegate = T":           func(c *Config) bool { return c.EnforceOKAsDelegate },
+		"ignore_acceptor_hostname = on":        func(c *Config) bool { return c.IgnoreAcceptorHostname },
+		"udp_preference_limit = 1000000":       func(c *Config) bool { return c.UDPPreferenceLimit == 32700 },
+		"udp_preference_limit = 0":             func(c *Config) bool { return c.UDPPreferenceLimit == 0 },
+		"kdc_timeout = 3":                      func(c *Config) bool { return c.KDCTimeout == 3*time.Second },
+		"request_timeout = 1m":                 func(c *Config) bool { return c.RequestTimeout == time.Minute },
+		"max_retries = 7":                      func(c *Config) bool { return c.MaxRetries == 7 },
+		"qualify_shortname = x.test":           func(c *Config) bool { return c.QualifyShortname == "x.test" },
+		"rdns = false\n rdns = true":           func(c *Config) bool { return !c.RDNS },
+		"default_realm = A\ndefault_realm = B": func(c *Config) bool { return c.DefaultRealm == "A" },
+	} {
+		if c := configOf(t, "[libdefaults]\n "+line+"\n"); !ok(c) || c.Warnings != nil {
+			t.Errorf("%s: got %+v", line, c)
+		}
+	}
+}
+
+// A value that is not understood leaves the default, and a warning names it.
+func TestConfigWarnings(t *testing.T) {
+	want, err := NewConfig(nil, testEnvironment())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"forwardable = perhaps", "dns_canonicalize_hostname = 2", "udp_preference_limit = -1", "max_retries = 1.5",
+		"clockskew = soon", "ticket_lifetime = 5w", "default_keytab_name = %{",
+	} {
+		c := configOf(t, "[libdefaults]\n "+line+"\n")
+		name, _, _ := strings.Cut(line, " ")
+		if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], name) {
+			t.Errorf("%s: warnings %q", line, c.Warnings)
+		}
+		c.Warnings, c.profile = nil, nil
+		if !reflect.DeepEqual(c, want) {
+			t.Errorf("%s: got %+v, want the defaults %+v", line, c, want)
 		}
 	}
 }

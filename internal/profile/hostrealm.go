@@ -5,17 +5,6 @@ import (
 	"strings"
 )
 
-func (c *Config) readDomainRealm() {
-	c.domainRealm = make(map[string]string)
-	for _, name := range c.profile.Relations("domain_realm") {
-		key := strings.ToLower(name)
-		if _, ok := c.domainRealm[key]; ok {
-			continue
-		}
-		c.domainRealm[key], _ = c.profile.Value("domain_realm", name)
-	}
-}
-
 // RealmOfHost returns the realm to which [domain_realm] assigns a host. The
 // host itself is looked for first, then its parents from the nearest up, each
 // as ".parent" and then as "parent", as MIT does. Case and a final dot do not

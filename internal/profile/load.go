@@ -123,12 +123,15 @@ func Default(getenv func(string) string) (*Profile, error) {
 		}
 		return p, nil
 	}
-	var present []string
-	for _, path := range systemPaths(getenv) {
-		if _, err := os.Stat(path); err == nil {
-			present = append(present, path)
-		}
-	}
+	return loadPresent(systemPaths(getenv))
+}
+
+// loadPresent reads those of the files that exist, if any.
+func loadPresent(paths []string) (*Profile, error) {
+	present := slices.DeleteFunc(paths, func(path string) bool {
+		_, err := os.Stat(path)
+		return errors.Is(err, fs.ErrNotExist)
+	})
 	if len(present) == 0 {
 		return &Profile{}, nil
 	}

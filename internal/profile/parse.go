@@ -94,6 +94,9 @@ func (l *loader) parse(r io.Reader, file string, root *node) error {
 		}
 	}
 	if err := lines.Err(); err != nil {
+		if errors.Is(err, bufio.ErrTooLong) {
+			err = fmt.Errorf("the line is longer than the %d octets that are read at most", maxLine)
+		}
 		return &Error{file, n + 1, err}
 	}
 	return nil

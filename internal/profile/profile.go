@@ -22,6 +22,7 @@ type node struct {
 	section  bool
 	final    bool // later files are not searched
 	children []*node
+	sections map[string]*node // those of the children that are sections
 }
 
 // Files returns the paths of all files that were read, included ones too.
@@ -79,6 +80,23 @@ func (p *Profile) names(path []string, sections bool) []string {
 	return names
 }
 
+// firstValues returns the first value of each relation in a section, with its
+// name as fold gives it.
+func (p *Profile) firstValues(fold func(string) string, path ...string) map[string]string {
+	values := make(map[string]string)
+	p.walk(path, func(section *node) bool {
+		for _, n := range section.children {
+			if name := fold(n.name); !n.section {
+				if _, ok := values[name]; !ok {
+					values[name] = n.value
+				}
+			}
+		}
+		return true
+	})
+	return values
+}
+
 // walk calls visit with the section of that path in each file until visit
 // returns false or a section on the path is final.
 func (p *Profile) walk(path []string, visit func(section *node) (more bool)) {
@@ -88,7 +106,7 @@ func (p *Profile) walk(path []string, visit func(section *node) (more bool)) {
 	for _, n := range p.roots {
 		final := false
 		for _, name := range path {
-			if n = n.child(name); n == nil {
+			if n = n.sections[name]; n == nil {
 				break
 			}
 			final = final || n.final
@@ -99,21 +117,16 @@ func (p *Profile) walk(path []string, visit func(section *node) (more bool)) {
 	}
 }
 
-// child returns the section of that name in n, nil if there is none.
-func (n *node) child(name string) *node {
-	i := slices.IndexFunc(n.children, func(c *node) bool { return c.section && c.name == name })
-	if i < 0 {
-		return nil
-	}
-	return n.children[i]
-}
-
 // sectionFor returns the section of that name in n, and makes it if needed.
 func (n *node) sectionFor(name string) *node {
-	c := n.child(name)
+	c := n.sections[name]
 	if c == nil {
 		c = &node{name: name, section: true}
 		n.children = append(n.children, c)
+		if n.sections == nil {
+			n.sections = make(map[string]*node)
+		}
+		n.sections[name] = c
 	}
 	return c
 }

@@ -13,6 +13,7 @@ const (
 	portKDC     = 88
 	portKpasswd = 464
 	portKadmin  = 749
+	portHTTPS   = 443
 )
 
 // Server is where a service of a realm listens.
@@ -76,6 +77,7 @@ func (c *Config) readRealm(name string) Realm {
 		AdminServers: c.servers(name, "admin_server", portKadmin),
 		AuthToLocal:  c.profile.Values("realms", name, "auth_to_local"),
 		HTTPAnchors:  c.profile.Values("realms", name, "http_anchors"),
+		LocalNames:   c.profile.firstValues(func(s string) string { return s }, "realms", name, "auth_to_local_names"),
 	}
 	if r.PrimaryKDCs == nil {
 		r.PrimaryKDCs = c.servers(name, "master_kdc", portKDC)
@@ -88,12 +90,6 @@ func (c *Config) readRealm(name string) Realm {
 		}
 	}
 	r.DefaultDomain, _ = c.profile.Value("realms", name, "default_domain")
-	for _, user := range c.profile.Relations("realms", name, "auth_to_local_names") {
-		if r.LocalNames == nil {
-			r.LocalNames = make(map[string]string)
-		}
-		r.LocalNames[user], _ = c.profile.Value("realms", name, "auth_to_local_names", user)
-	}
 	return r
 }
 
@@ -120,7 +116,7 @@ func parseServer(text string, port uint16) (Server, error) {
 	if len(text) >= 8 && strings.EqualFold(text[:8], "https://") {
 		return parseProxy(text)
 	}
-	s := Server{Port: port}
+	var s Server
 	if proto, rest, ok := strings.Cut(text, "/"); ok {
 		if s.Proto = strings.ToLower(proto); s.Proto != "udp" && s.Proto != "tcp" {
 			return Server{}, fmt.Errorf("transport %q is not supported; want udp/, tcp/ or https://", proto)
@@ -131,12 +127,8 @@ func parseServer(text string, port uint16) (Server, error) {
 	if err != nil {
 		return Server{}, err
 	}
-	if digits != "" {
-		n, err := strconv.ParseUint(digits, 10, 16)
-		if err != nil || n == 0 {
-			return Server{}, fmt.Errorf("port %q is no number from 1 to 65535", digits)
-		}
-		s.Port = uint16(n)
+	if s.Port, err = parsePort(digits, port); err != nil {
+		return Server{}, err
 	}
 	if s.Host = host; host == "" || strings.ContainsAny(host, `/[]\`) {
 		return Server{}, fmt.Errorf("want host, host:port or [address]:port")
@@ -169,13 +161,21 @@ func parseProxy(text string) (Server, error) {
 	if err != nil || u.Hostname() == "" {
 		return Server{}, fmt.Errorf("it is no URL of the form https://host/path")
 	}
-	s := Server{Proto: "https", Host: u.Hostname(), Port: 443, URL: text}
-	if u.Port() != "" {
-		n, err := strconv.ParseUint(u.Port(), 10, 16)
-		if err != nil {
-			return Server{}, fmt.Errorf("port %q is no number from 1 to 65535", u.Port())
-		}
-		s.Port = uint16(n)
+	port, err := parsePort(u.Port(), portHTTPS)
+	if err != nil {
+		return Server{}, err
 	}
-	return s, nil
+	return Server{Proto: "https", Host: u.Hostname(), Port: port, URL: text}, nil
+}
+
+// parsePort reads a port, where "" stands for def.
+func parsePort(digits string, def uint16) (uint16, error) {
+	if digits == "" {
+		return def, nil
+	}
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil || n == 0 {
+		return 0, fmt.Errorf("port %q is no number from 1 to 65535", digits)
+	}
+	return uint16(n), nil
 }
