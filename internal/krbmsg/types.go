@@ -97,6 +97,20 @@ func (c Checksum) append(w *der.Writer) {
 	w.End(m)
 }
 
+// AppendChecksum encodes a checksum by itself, as PA-REQ-ENC-PA-REP carries it
+// (RFC 6806, section 11).
+func AppendChecksum(dst []byte, c Checksum) []byte {
+	w := der.Writer{Buf: dst}
+	c.append(&w)
+	return w.Buf
+}
+
+// ParseChecksum reads a checksum by itself.
+func ParseChecksum(b []byte) (c Checksum, err error) {
+	err = parse("Checksum", b, func(r *der.Reader) { c = readChecksum(r) })
+	return c, err
+}
+
 func readChecksum(r *der.Reader) (c Checksum) {
 	seq := r.Sequence()
 	typ := seq.Field(0)
