@@ -1,0 +1,240 @@
+package kdc
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/go-negotiate/negotiate/internal/krbmsg"
+)
+
+// Server puts a realm on UDP and TCP. It is safe for concurrent use.
+type Server struct {
+	realm *Realm
+	addr  string
+	count counter
+
+	// control serialises what opens and closes sockets.
+	control sync.Mutex
+	closed  bool
+
+	mu      sync.Mutex
+	sockets *sockets // nil: nobody listens
+	fault   Fault
+	left    int // requests that fault still hits; 0: no end
+}
+
+// portAttempts bounds how many ports are tried until one is free on both
+// transports.
+const portAttempts = 64
+
+// Listen serves a realm on addr, such as "127.0.0.1:0" for any free port, with
+// the same port on UDP and TCP. Close ends it.
+func Listen(r *Realm, addr string) (*Server, error) {
+	s := &Server{realm: r}
+	var err error
+	for range portAttempts {
+		if s.sockets, err = s.open(addr); err == nil {
+			s.addr = s.sockets.tcp.Addr().String()
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("kdc: %w", err)
+}
+
+// Realm returns the realm that is served.
+func (s *Server) Realm() *Realm { return s.realm }
+
+// Addr returns host and port, of UDP and TCP alike.
+func (s *Server) Addr() string { return s.addr }
+
+// Counts returns how many requests have come.
+func (s *Server) Counts() Counts { return s.count.get() }
+
+// ResetCounts begins to count anew.
+func (s *Server) ResetCounts() {
+	s.count.mu.Lock()
+	defer s.count.mu.Unlock()
+	s.count.c = Counts{}
+}
+
+// SetFault makes the server fail from now on; the zero Fault heals it. It
+// returns an error only if the server refused connections so far and its port
+// is taken.
+func (s *Server) SetFault(f Fault) error {
+	s.control.Lock()
+	defer s.control.Unlock()
+	s.mu.Lock()
+	s.fault, s.left = f, f.Times
+	open := s.sockets
+	s.mu.Unlock()
+	switch refuse := f.Kind == FaultRefuse; {
+	case s.closed:
+		return net.ErrClosed
+	case refuse && open != nil:
+		s.replace(nil)
+		open.close()
+	case !refuse && open == nil:
+		again, err := s.open(s.addr)
+		if err != nil {
+			return fmt.Errorf("kdc: listening again: %w", err)
+		}
+		s.replace(again)
+	}
+	return nil
+}
+
+func (s *Server) replace(to *sockets) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sockets = to
+}
+
+// Close stops the server and waits until nothing of it runs. Calling it twice
+// is harmless.
+func (s *Server) Close() error {
+	s.control.Lock()
+	defer s.control.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	if s.sockets != nil {
+		s.sockets.close()
+		s.replace(nil)
+	}
+	return nil
+}
+
+// takeFault returns the fault that hits a request.
+func (s *Server) takeFault() Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.fault
+	if s.left > 0 {
+		if s.left--; s.left == 0 {
+			s.fault = Fault{}
+		}
+	}
+	return f
+}
+
+// reply is what to send. cut is how much of message is sent of it.
+type reply struct {
+	message []byte
+	cut     int
+}
+
+// serve answers a message; with nothing if stop is closed before.
+func (s *Server) serve(t Transport, msg []byte, stop <-chan struct{}) (r reply) {
+	q, err := s.realm.read(t, msg)
+	if err != nil {
+		s.count.malformed()
+		return reply{}
+	}
+	arrived := q.kind
+	s.count.arrived(q)
+	defer func() { s.count.answered(q, arrived) }()
+	f := s.takeFault()
+	now := s.realm.o.Now()
+	if f.Kind == FaultSkew {
+		now = now.Add(f.Delay)
+	}
+	if b, done := f.before(q, now, stop); done {
+		return reply{b, len(b)}
+	}
+	b := q.answer(now)
+	r = reply{b, len(b)}
+	if f.Kind == FaultTruncated {
+		r.cut /= 2
+	}
+	return r
+}
+
+// sockets are the two that listen, with what runs on them.
+type sockets struct {
+	server *Server
+	tcp    net.Listener
+	udp    *net.UDPConn
+	wg     sync.WaitGroup
+	stop   chan struct{} // closed by close
+
+	mu    sync.Mutex
+	done  bool
+	conns map[net.Conn]struct{}
+}
+
+// Bounds on what clients can occupy.
+const (
+	maxDatagrams = 256 // in work at once
+	maxConns     = 256 // open at once
+	maxDatagram  = 64 << 10
+	maxMessage   = 128 << 10
+	idleTimeout  = 30 * time.Second
+	writeTimeout = 10 * time.Second
+)
+
+func (s *Server) open(addr string) (*sockets, error) {
+	tcp, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	at, ok := tcp.Addr().(*net.TCPAddr)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("listening on %s gave no TCP address", addr), tcp.Close())
+	}
+	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: at.IP, Port: at.Port, Zone: at.Zone})
+	if err != nil {
+		return nil, errors.Join(err, tcp.Close())
+	}
+	k := &sockets{
+		server: s, tcp: tcp, udp: udp,
+		stop:  make(chan struct{}),
+		conns: make(map[net.Conn]struct{}),
+	}
+	k.wg.Go(k.serveTCP)
+	k.wg.Go(k.serveUDP)
+	return k, nil
+}
+
+// close ends everything that runs on the sockets, and waits for it.
+func (k *sockets) close() {
+	close(k.stop)
+	k.mu.Lock()
+	k.done = true
+	for c := range k.conns {
+		c.Close()
+	}
+	k.mu.Unlock()
+	k.tcp.Close()
+	k.udp.Close()
+	k.wg.Wait()
+}
+
+// track registers a connection, or closes it if the sockets are closed.
+func (k *sockets) track(c net.Conn) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.done {
+		c.Close()
+		return false
+	}
+	k.conns[c] = struct{}{}
+	return true
+}
+
+func (k *sockets) forget(c net.Conn) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.conns, c)
+	c.Close()
+}
+
+// tooLong answers a message whose announced length is beyond all bounds
+// (RFC 4120, section 7.2.2).
+func (r *Realm) tooLong() []byte {
+	e := krbmsg.KRBError{Code: krbmsg.ErrFieldTooLong, ServerTime: r.o.Now(), Server: r.tgs}
+	return e.Append(nil)
+}
