@@ -1,0 +1,168 @@
+package negotiate
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/go-negotiate/negotiate/gss"
+)
+
+// defaultMaxToken holds the ticket of a user in thousands of groups.
+const defaultMaxToken = 64 << 10
+
+// Handler lets requests through to Next that authenticate with HTTP Negotiate
+// (RFC 4559), and answers all others with status 401. Next finds the client with
+// [IdentityFrom]:
+//
+//	http.ListenAndServe(":80", &negotiate.Handler{Next: app})
+//
+// Each request authenticates on its own; an identity is never kept for the
+// connection that it came on. Wherever the security context of a request is not
+// finished and in order, Next is not called.
+//
+// Next does not see the request's Authorization field, so that no token reaches
+// a log or another server through it. The reply that proves the server to the
+// client is in the response's header before Next is called.
+//
+// A Handler is safe for concurrent use. Its fields must not change once it
+// serves, and it must not be copied then.
+type Handler struct {
+	// Next is called for authenticated requests. It must not be nil.
+	Next http.Handler
+	// Provider accepts the contexts. Nil is krb5, or SSPI on Windows.
+	Provider gss.Provider
+	// Credential is the server's own. Nil is the provider's default: for krb5
+	// every key of the default keytab.
+	Credential gss.Credential
+	// ChannelBindings says what is required of the TLS connection. The zero
+	// value, BindingIgnore, requires nothing, and lets whoever can make a client
+	// connect to him use that client's token here.
+	ChannelBindings BindingPolicy
+	// Certificate returns the certificate that the client saw on the connection
+	// of r, for ChannelBindings. Nil takes what ConfigureServer records. Set it
+	// where TLS ends in front of this process: there r.TLS is nil and the
+	// certificate is the front's. An error, or no certificate, refuses the
+	// request.
+	Certificate func(r *http.Request) (*x509.Certificate, error)
+	// MaxTokenBytes bounds the token of a request, in bytes; zero is 64 KiB.
+	// http.Server.MaxHeaderBytes, one megabyte unless set, bounds it too.
+	MaxTokenBytes int
+	// Unauthorized writes the response to a refused request: a page of the
+	// site's own, or further WWW-Authenticate fields for other schemes. The
+	// challenge is in the header already and the status is 401 whatever it
+	// writes. Nil writes one line of text.
+	Unauthorized http.Handler
+	// Logger gets refusals at level Info and up, and successes at level Debug,
+	// under the attribute logger=negotiate. Nil is slog.Default(). It never gets
+	// a token.
+	Logger *slog.Logger
+}
+
+// ServeHTTP implements [http.Handler].
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	bindings, err := h.configuration(r)
+	if err != nil {
+		h.log(r, slog.LevelError, "misconfigured: every request fails", "err", err)
+		http.Error(w, "500 The server's authentication is misconfigured; its log says how.", http.StatusInternalServerError)
+		return
+	}
+	token, err := parseAuthorization(r.Header.Values("Authorization"), cmp.Or(h.MaxTokenBytes, defaultMaxToken))
+	switch {
+	case errors.Is(err, errNoToken):
+		h.challenge(w, r, nil)
+		return
+	case err != nil:
+		h.log(r, slog.LevelInfo, "refused", "err", err)
+		h.challenge(w, r, nil)
+		return
+	}
+	id, reply, err := h.authenticate(r, token, bindings)
+	switch {
+	case errors.Is(err, errContinue):
+		h.challenge(w, r, reply)
+	case err != nil:
+		h.logRefusal(r, token, err)
+		h.challenge(w, r, reply)
+	default:
+		h.pass(w, r, id, reply)
+	}
+}
+
+// configuration returns the channel bindings to verify on the connection of r, or
+// an error that is the server's fault.
+func (h *Handler) configuration(r *http.Request) (*gss.ChannelBindings, error) {
+	switch {
+	case h.Next == nil:
+		return nil, errors.New("Handler.Next is nil")
+	case h.Provider == nil:
+		return nil, errors.New("Handler.Provider is nil")
+	}
+	return h.bindings(r)
+}
+
+// pass calls Next.
+func (h *Handler) pass(w http.ResponseWriter, r *http.Request, id *Identity, reply []byte) {
+	defer id.close()
+	h.log(r, slog.LevelDebug, "authenticated", "principal", id.Principal, "mechanism", id.Mechanism.Describe(),
+		"channel_bound", id.ChannelBound, "delegated", id.Delegated != nil)
+	if len(reply) > 0 {
+		addChallenge(w, reply)
+	}
+	r = r.WithContext(context.WithValue(r.Context(), identityKey{}, id))
+	r.Header = r.Header.Clone()
+	r.Header.Del("Authorization")
+	h.Next.ServeHTTP(w, r)
+}
+
+func (id *Identity) close() {
+	if id.Delegated != nil {
+		id.Delegated.Close()
+	}
+}
+
+// challenge writes the 401, with a token for the client if there is one.
+func (h *Handler) challenge(w http.ResponseWriter, r *http.Request, token []byte) {
+	addChallenge(w, token)
+	if h.Unauthorized == nil {
+		http.Error(w, "401 This server requires HTTP Negotiate (Kerberos) authentication.", http.StatusUnauthorized)
+		return
+	}
+	forced := &unauthorizedWriter{ResponseWriter: w}
+	h.Unauthorized.ServeHTTP(forced, r)
+	forced.WriteHeader(http.StatusUnauthorized)
+}
+
+func addChallenge(w http.ResponseWriter, token []byte) {
+	value := scheme
+	if len(token) > 0 {
+		value += " " + base64.StdEncoding.EncodeToString(token)
+	}
+	w.Header().Add("WWW-Authenticate", value)
+}
+
+// unauthorizedWriter makes the status of a response 401.
+type unauthorizedWriter struct {
+	http.ResponseWriter
+	wrote bool
+}
+
+func (w *unauthorizedWriter) WriteHeader(code int) {
+	if code >= 100 && code < 200 && code != http.StatusSwitchingProtocols {
+		w.ResponseWriter.WriteHeader(code)
+		return
+	}
+	if !w.wrote {
+		w.wrote = true
+		w.ResponseWriter.WriteHeader(http.StatusUnauthorized)
+	}
+}
+
+func (w *unauthorizedWriter) Write(b []byte) (int, error) {
+	w.WriteHeader(http.StatusUnauthorized)
+	return w.ResponseWriter.Write(b)
+}
