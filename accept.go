@@ -1,7 +1,6 @@
 package negotiate
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -24,13 +23,22 @@ const (
 // multi-leg mechanisms do.
 var errContinue = errors.New("the context needs another token")
 
-// authenticate returns who sent token. reply is for the client, with an error
+// attempt is a request that may prove who sent it.
+type attempt struct {
+	h        *Handler
+	r        *http.Request
+	provider gss.Provider
+	bindings *gss.ChannelBindings
+	token    []byte
+}
+
+// authenticate returns who sent the token. reply is for the client, with an error
 // too; it may be empty.
-func (h *Handler) authenticate(r *http.Request, token []byte, bindings *gss.ChannelBindings) (id *Identity, reply []byte, err error) {
-	if isNTLM(token) && !h.takesNTLM() {
+func (a *attempt) authenticate() (id *Identity, reply []byte, err error) {
+	if isNTLM(a.token) && !takesNTLM(a.provider) {
 		return nil, nil, errors.New("NTLM is not accepted")
 	}
-	p, reply, done, err := h.advance(r, token, bindings)
+	p, reply, done, err := a.advance()
 	if err != nil {
 		if len(reply) > maxErrorToken {
 			reply = nil
@@ -38,55 +46,55 @@ func (h *Handler) authenticate(r *http.Request, token []byte, bindings *gss.Chan
 		return nil, reply, err
 	}
 	if !done {
-		if err := h.suspend(r, p, reply); err != nil {
+		if err := a.suspend(p, reply); err != nil {
 			p.sc.Close()
 			return nil, nil, err
 		}
 		return nil, reply, errContinue
 	}
 	defer p.sc.Close()
-	if id, err = h.identify(p.sc.Info()); err != nil {
+	if id, err = a.identify(p.sc.Info()); err != nil {
 		return nil, nil, err
 	}
 	return id, reply, nil
 }
 
-// advance gives token to the context that waits on this connection, or to a new
-// one. The context is returned open, unless there is an error.
-func (h *Handler) advance(r *http.Request, token []byte, bindings *gss.ChannelBindings) (*pending, []byte, bool, error) {
-	waiting := connFrom(r.Context()).take(h)
+// advance gives the token to the context that waits on this connection, or to a
+// new one. The context is returned open, unless there is an error.
+func (a *attempt) advance() (p *pending, reply []byte, done bool, err error) {
+	waiting := connFrom(a.r.Context()).take(a.h)
 	if waiting == nil {
-		return h.begin(r.Context(), token, bindings)
+		return a.begin()
 	}
-	out, done, err := waiting.step(r.Context(), token)
+	reply, done, err = waiting.step(a.r.Context(), a.token)
 	if err == nil {
-		return waiting, out, done, nil
+		return waiting, reply, done, nil
 	}
 	// The client may have given up that context and begun another. A token that
 	// is the first of one proves itself.
-	if p, out, done, err := h.begin(r.Context(), token, bindings); err == nil {
-		return p, out, done, nil
+	if p, reply, done, err := a.begin(); err == nil {
+		return p, reply, done, nil
 	}
-	return nil, out, false, err
+	return nil, reply, false, err
 }
 
-// begin gives token to a new context.
-func (h *Handler) begin(ctx context.Context, token []byte, bindings *gss.ChannelBindings) (*pending, []byte, bool, error) {
-	sc, err := h.Provider.Accept(ctx, gss.AcceptOptions{Credential: h.Credential, ChannelBindings: bindings})
+// begin gives the token to a new context.
+func (a *attempt) begin() (p *pending, reply []byte, done bool, err error) {
+	ctx := a.r.Context()
+	sc, err := a.provider.Accept(ctx, gss.AcceptOptions{Credential: a.h.Credential, ChannelBindings: a.bindings})
 	if err != nil {
 		return nil, nil, false, err
 	}
-	p := &pending{sc: sc}
-	out, done, err := p.step(ctx, token)
-	if err != nil {
-		return nil, out, false, err
+	p = &pending{sc: sc}
+	if reply, done, err = p.step(ctx, a.token); err != nil {
+		return nil, reply, false, err
 	}
-	return p, out, done, nil
+	return p, reply, done, nil
 }
 
-// suspend leaves p waiting on the connection of r for the client's next token.
-func (h *Handler) suspend(r *http.Request, p *pending, reply []byte) error {
-	conn := connFrom(r.Context())
+// suspend leaves p waiting on the connection for the client's next token.
+func (a *attempt) suspend(p *pending, reply []byte) error {
+	conn := connFrom(a.r.Context())
 	switch {
 	case conn == nil:
 		return errors.New("the client's mechanism needs several requests on one connection, and the server does not tell connections apart: call Handler.ConfigureServer with the http.Server")
@@ -94,14 +102,14 @@ func (h *Handler) suspend(r *http.Request, p *pending, reply []byte) error {
 		return fmt.Errorf("the context is not finished after %d tokens", p.legs)
 	case len(reply) == 0:
 		return errors.New("the context is not finished, and the provider has no token for the client")
-	case !conn.put(h, p):
+	case !conn.put(a.h, p):
 		return errors.New("the connection ended before the context was finished")
 	}
 	return nil
 }
 
 // identify turns a finished context into an identity.
-func (h *Handler) identify(info gss.ContextInfo) (*Identity, error) {
+func (a *attempt) identify(info gss.ContextInfo) (*Identity, error) {
 	id := &Identity{
 		Principal:    info.Initiator.Value,
 		Mechanism:    info.Mechanism,
@@ -110,14 +118,14 @@ func (h *Handler) identify(info gss.ContextInfo) (*Identity, error) {
 		Expires:      info.Expires,
 		Delegated:    info.Delegated,
 	}
-	if err := h.checkIdentity(id); err != nil {
+	if err := a.checkIdentity(id); err != nil {
 		id.close()
 		return nil, err
 	}
 	return id, nil
 }
 
-func (h *Handler) checkIdentity(id *Identity) error {
+func (a *attempt) checkIdentity(id *Identity) error {
 	switch {
 	case id.Principal == "":
 		return errors.New("the context is finished and names no client")
@@ -125,7 +133,7 @@ func (h *Handler) checkIdentity(id *Identity) error {
 		return errors.New("the client is anonymous")
 	case !utf8.ValidString(id.Principal) || strings.ContainsFunc(id.Principal, unicode.IsControl):
 		return fmt.Errorf("the client's name %q has characters that no name should have", id.Principal)
-	case h.ChannelBindings == BindingRequire && !id.ChannelBound:
+	case a.h.ChannelBindings == BindingRequire && !id.ChannelBound:
 		return errors.New("the client presented no channel bindings, and BindingRequire wants them (a provider that cannot tell counts as well)")
 	}
 	return nil

@@ -36,7 +36,7 @@ func FuzzAuthorizationHeader(f *testing.F) {
 		switch {
 		case err == nil:
 			checkRead(t, values, token, maxToken)
-		case !errors.Is(err, errNoToken) && showsValue(err, one):
+		case !errors.Is(err, errNoCredentials) && showsValue(err, one):
 			t.Errorf("the error shows the value: %v", err)
 		}
 		describeToken(token)

@@ -60,7 +60,7 @@ func (h *Handler) bindings(r *http.Request) (*gss.ChannelBindings, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tlsServerEndPoint(cert)
+	return TLSServerEndPoint(cert)
 }
 
 func (h *Handler) certificate(r *http.Request) (*x509.Certificate, error) {

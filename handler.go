@@ -6,8 +6,10 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 
 	"github.com/go-negotiate/negotiate/gss"
 )
@@ -61,19 +63,22 @@ type Handler struct {
 	// under the attribute logger=negotiate. Nil is slog.Default(). It never gets
 	// a token.
 	Logger *slog.Logger
+
+	mu       sync.Mutex   // guards what follows
+	provider gss.Provider // the default, once it was made
 }
 
 // ServeHTTP implements [http.Handler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	bindings, err := h.configuration(r)
+	a, err := h.attempt(r)
 	if err != nil {
 		h.log(r, slog.LevelError, "misconfigured: every request fails", "err", err)
 		http.Error(w, "500 The server's authentication is misconfigured; its log says how.", http.StatusInternalServerError)
 		return
 	}
-	token, err := parseAuthorization(r.Header.Values("Authorization"), cmp.Or(h.MaxTokenBytes, defaultMaxToken))
+	a.token, err = parseAuthorization(r.Header.Values("Authorization"), cmp.Or(h.MaxTokenBytes, defaultMaxToken))
 	switch {
-	case errors.Is(err, errNoToken):
+	case errors.Is(err, errNoCredentials):
 		h.challenge(w, r, nil)
 		return
 	case err != nil:
@@ -81,28 +86,50 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.challenge(w, r, nil)
 		return
 	}
-	id, reply, err := h.authenticate(r, token, bindings)
+	id, reply, err := a.authenticate()
 	switch {
 	case errors.Is(err, errContinue):
 		h.challenge(w, r, reply)
 	case err != nil:
-		h.logRefusal(r, token, err)
+		h.logRefusal(r, a.token, err)
 		h.challenge(w, r, reply)
 	default:
 		h.pass(w, r, id, reply)
 	}
 }
 
-// configuration returns the channel bindings to verify on the connection of r, or
-// an error that is the server's fault.
-func (h *Handler) configuration(r *http.Request) (*gss.ChannelBindings, error) {
-	switch {
-	case h.Next == nil:
+// attempt prepares the authentication of r. Its errors are the server's fault.
+func (h *Handler) attempt(r *http.Request) (*attempt, error) {
+	if h.Next == nil {
 		return nil, errors.New("Handler.Next is nil")
-	case h.Provider == nil:
-		return nil, errors.New("Handler.Provider is nil")
 	}
-	return h.bindings(r)
+	provider, err := h.gssProvider()
+	if err != nil {
+		return nil, fmt.Errorf("Handler.Provider is nil, and the default provider fails: %w", err)
+	}
+	bindings, err := h.bindings(r)
+	if err != nil {
+		return nil, err
+	}
+	return &attempt{h: h, r: r, provider: provider, bindings: bindings}, nil
+}
+
+// gssProvider returns the provider. A default that could not be made is tried
+// again at the next request.
+func (h *Handler) gssProvider() (gss.Provider, error) {
+	if h.Provider != nil {
+		return h.Provider, nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.provider == nil {
+		p, err := defaultProvider()
+		if err != nil {
+			return nil, err
+		}
+		h.provider = p
+	}
+	return h.provider, nil
 }
 
 // pass calls Next.
@@ -138,7 +165,7 @@ func (h *Handler) challenge(w http.ResponseWriter, r *http.Request, token []byte
 }
 
 func addChallenge(w http.ResponseWriter, token []byte) {
-	value := scheme
+	value := schemeNegotiate
 	if len(token) > 0 {
 		value += " " + base64.StdEncoding.EncodeToString(token)
 	}

@@ -32,10 +32,10 @@ var ntlmSignature = []byte("NTLMSSP\x00")
 
 func isNTLM(token []byte) bool { return bytes.HasPrefix(token, ntlmSignature) }
 
-// takesNTLM reports whether the provider knows NTLM, which none does unless it is
+// takesNTLM reports whether p knows NTLM, which no provider does unless it is
 // asked for by name.
-func (h *Handler) takesNTLM() bool {
-	return slices.Contains(h.Provider.Mechanisms(), gss.MechNTLM)
+func takesNTLM(p gss.Provider) bool {
+	return slices.Contains(p.Mechanisms(), gss.MechNTLM)
 }
 
 // describeToken says of what kind a token is, as far as its first bytes tell.
