@@ -4,6 +4,7 @@ package interop
 
 import (
 	_ "embed"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,6 +71,19 @@ func PythonE(tb testing.TB, env []string, script string, args ...string) (string
 //
 //go:embed requests_kerberos.py
 var RequestsKerberos string
+
+//go:embed bound_get.py
+var boundGet string
+
+// BoundGet is a GET of an https URL with HTTP Negotiate by MIT's library, with
+// channel bindings unless they are empty. It returns lines: the status,
+// "mutual" or "one-sided", and the body's.
+func BoundGet(tb testing.TB, env []string, url, caFile string, bindings []byte) []string {
+	tb.Helper()
+	needPythonModule(tb, "gssapi", "python3-gssapi")
+	out := Python(tb, env, boundGet, url, caFile, hex.EncodeToString(bindings))
+	return strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+}
 
 // needPythonModule fails the test unless Debian's python3 can import it.
 func needPythonModule(tb testing.TB, module, debianPackage string) {
