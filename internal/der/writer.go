@@ -93,9 +93,16 @@ func (w *Writer) Bits32(v uint32) {
 	w.Buf = binary.BigEndian.AppendUint32(w.Buf, v)
 }
 
-// Time appends a KerberosTime, in UTC and whole seconds.
+// Time appends a KerberosTime, in UTC and whole seconds. What has no form in
+// years of four digits becomes the nearest time that has one.
 func (w *Writer) Time(t time.Time) {
 	t = t.UTC()
+	switch year := t.Year(); {
+	case year < 0:
+		t = time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)
+	case year > 9999:
+		t = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	}
 	year, month, day := t.Date()
 	hour, minute, sec := t.Clock()
 	w.Buf = append(w.Buf, TagGeneralTime, 15,

@@ -31,23 +31,25 @@ func (m *APReq) Append(dst []byte) []byte {
 }
 
 // ParseAPReq reads the message.
-func ParseAPReq(b []byte) (m APReq, err error) {
-	failed := false
-	r := der.NewReader(b, &failed)
-	app := r.Open(der.App(TypeAPReq))
+func ParseAPReq(b []byte) (APReq, error) {
+	// Not by parse: its indirect call would move the reader to the heap.
+	in := der.NewInput(b)
+	r := in.Reader()
+	m := readAPReq(&r)
 	r.End()
-	seq := app.Sequence()
-	header(&seq, 0, TypeAPReq)
-	options := seq.Field(2)
-	m.Options = options.Bits32()
-	ticket := seq.Field(3)
-	m.Ticket = readTicket(&ticket)
-	auth := seq.Field(4)
-	m.Authenticator = readEncryptedData(&auth)
-	if failed {
+	if in.Failed() {
 		return APReq{}, malformed("AP-REQ")
 	}
 	return m, nil
+}
+
+func readAPReq(r *der.Reader) (m APReq) {
+	seq := message(r, TypeAPReq)
+	header(&seq, 0, TypeAPReq)
+	m.Options = seq.FieldBits32(2)
+	m.Ticket = fieldTicket(&seq, 3)
+	m.Authenticator = fieldEncrypted(&seq, 4)
+	return m
 }
 
 // APRep is the service's proof that it could read an AP-REQ (RFC 4120, section
@@ -69,19 +71,13 @@ func (m *APRep) Append(dst []byte) []byte {
 }
 
 // ParseAPRep reads the message.
-func ParseAPRep(b []byte) (m APRep, err error) {
-	failed := false
-	r := der.NewReader(b, &failed)
-	app := r.Open(der.App(TypeAPRep))
-	r.End()
-	seq := app.Sequence()
+func ParseAPRep(b []byte) (APRep, error) { return parse("AP-REP", b, readAPRep) }
+
+func readAPRep(r *der.Reader) (m APRep) {
+	seq := message(r, TypeAPRep)
 	header(&seq, 0, TypeAPRep)
-	enc := seq.Field(2)
-	m.Enc = readEncryptedData(&enc)
-	if failed {
-		return APRep{}, malformed("AP-REP")
-	}
-	return m, nil
+	m.Enc = fieldEncrypted(&seq, 2)
+	return m
 }
 
 // EncAPRepPart is the encrypted part of an AP-REP. Time repeats the
@@ -113,23 +109,18 @@ func (p *EncAPRepPart) Append(dst []byte) []byte {
 }
 
 // ParseEncAPRepPart reads the decrypted part.
-func ParseEncAPRepPart(b []byte) (p EncAPRepPart, err error) {
-	failed := false
-	r := der.NewReader(b, &failed)
-	app := r.Open(der.App(tagEncAPRepPart))
-	seq := app.Sequence()
-	ctime := seq.Field(0)
-	sec := ctime.Time()
-	cusec := seq.Field(1)
-	p.Time = sec.Add(readMicroseconds(&cusec))
-	if f, ok := seq.OptionalField(2); ok {
-		p.Subkey = readKey(&f)
+func ParseEncAPRepPart(b []byte) (EncAPRepPart, error) {
+	return decode("EncAPRepPart", b, readEncAPRepPart)
+}
+
+func readEncAPRepPart(r *der.Reader) (p EncAPRepPart) {
+	seq := message(r, tagEncAPRepPart)
+	sec := seq.FieldTime(0)
+	p.Time = sec.Add(fieldMicroseconds(&seq, 1))
+	p.Subkey = fieldOptKey(&seq, 2)
+	p.HasSeq = seq.HasField(3)
+	if p.HasSeq {
+		p.SeqNumber = seq.FieldUint32(3)
 	}
-	if f, ok := seq.OptionalField(3); ok {
-		p.HasSeq, p.SeqNumber = true, f.Uint32()
-	}
-	if failed {
-		return EncAPRepPart{}, malformed("EncAPRepPart")
-	}
-	return p, nil
+	return p
 }

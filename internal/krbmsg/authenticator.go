@@ -11,7 +11,7 @@ import (
 // (RFC 4120, section 5.5.1). Time has a resolution of a microsecond.
 type Authenticator struct {
 	Client    principal.Name
-	Checksum  Checksum // zero Type: none
+	Checksum  Checksum // zero Type: none; one of type 0 is read as none
 	Time      time.Time
 	Subkey    EncryptionKey // zero: none
 	HasSeq    bool
@@ -47,33 +47,40 @@ func (a *Authenticator) Append(dst []byte) []byte {
 	return w.Buf
 }
 
-// ParseAuthenticator reads a decrypted authenticator.
-func ParseAuthenticator(b []byte) (a Authenticator, err error) {
-	failed := false
-	r := der.NewReader(b, &failed)
-	app := r.Open(der.App(tagAuthenticator))
-	seq := app.Sequence()
-	version := seq.Field(0)
-	if version.Int32() != Version {
-		seq.Fail()
-	}
-	a.Client = readRealmAndName(&seq, 1, 2)
-	if f, ok := seq.OptionalField(3); ok {
-		a.Checksum = readChecksum(&f)
-	}
-	cusec := seq.Field(4)
-	micro := readMicroseconds(&cusec)
-	ctime := seq.Field(5)
-	a.Time = ctime.Time().Add(micro)
-	if f, ok := seq.OptionalField(6); ok {
-		a.Subkey = readKey(&f)
-	}
-	if f, ok := seq.OptionalField(7); ok {
-		a.HasSeq, a.SeqNumber = true, f.Uint32()
-	}
-	a.AuthData = optionalTypedData(&seq, 8)
-	if failed {
+// ParseAuthenticator reads a decrypted authenticator. Its client has a name.
+func ParseAuthenticator(b []byte) (Authenticator, error) {
+	// Not by decode: its indirect call would move the reader to the heap.
+	in := der.NewInput(b)
+	r := in.Reader()
+	a := readAuthenticator(&r)
+	if in.Failed() {
 		return Authenticator{}, malformed("Authenticator")
 	}
 	return a, nil
+}
+
+func readAuthenticator(r *der.Reader) (a Authenticator) {
+	seq := message(r, tagAuthenticator)
+	if seq.FieldInt32(0) != Version {
+		seq.Fail()
+	}
+	a.Client = fieldsPrincipal(&seq, 1, 2)
+	if len(a.Client.Components) == 0 {
+		seq.Fail()
+	}
+	if seq.HasField(3) {
+		if sum := fieldChecksum(&seq, 3); sum.Type != 0 {
+			a.Checksum = sum
+		}
+	}
+	micro := fieldMicroseconds(&seq, 4)
+	sec := seq.FieldTime(5)
+	a.Time = sec.Add(micro)
+	a.Subkey = fieldOptKey(&seq, 6)
+	a.HasSeq = seq.HasField(7)
+	if a.HasSeq {
+		a.SeqNumber = seq.FieldUint32(7)
+	}
+	a.AuthData = fieldOptTypedData(&seq, 8)
+	return a
 }

@@ -39,28 +39,25 @@ func (m *KDCRep) Append(dst []byte) []byte {
 }
 
 // ParseKDCRep reads a reply of the given type.
-func ParseKDCRep(typ int, b []byte) (m KDCRep, err error) {
+func ParseKDCRep(typ int, b []byte) (KDCRep, error) {
+	return parse("KDC-REP", b, func(r *der.Reader) KDCRep { return readKDCRep(r, typ) })
+}
+
+func readKDCRep(r *der.Reader, typ int) (m KDCRep) {
 	m.Type = typ
-	err = parse("KDC-REP", b, func(r *der.Reader) {
-		app := r.Open(der.App(uint8(typ)))
-		seq := app.Sequence()
-		header(&seq, 0, typ)
-		if f, ok := seq.OptionalField(2); ok {
-			m.PAData = list(&f, readPAData)
-		}
-		m.Client = readRealmAndName(&seq, 3, 4)
-		ticket := seq.Field(5)
-		m.Ticket = readTicket(&ticket)
-		enc := seq.Field(6)
-		m.Enc = readEncryptedData(&enc)
-	})
-	return m, err
+	seq := message(r, uint8(typ))
+	header(&seq, 0, typ)
+	m.PAData = fieldOptList(&seq, 2, readPAData)
+	m.Client = fieldsPrincipal(&seq, 3, 4)
+	m.Ticket = fieldTicket(&seq, 5)
+	m.Enc = fieldEncrypted(&seq, 6)
+	return m
 }
 
 // EncKDCRepPart is what a KDC says to the client alone.
 type EncKDCRepPart struct {
 	Key           EncryptionKey
-	LastReq       time.Time // zero: none is told
+	LastReq       time.Time // the client's last request of any kind; zero: none is told
 	Nonce         uint32
 	KeyExpiration time.Time // zero: none
 	Flags         uint32
@@ -84,16 +81,7 @@ func (p *EncKDCRepPart) Append(typ int, dst []byte) []byte {
 	seq := w.Begin(der.TagSequence)
 	appendCtxKey(&w, 0, p.Key)
 	last := w.Begin(der.Ctx(1))
-	entries := w.Begin(der.TagSequence)
-	entry := w.Begin(der.TagSequence)
-	w.CtxInt(0, 0)
-	lastTime := p.LastReq
-	if lastTime.IsZero() {
-		lastTime = time.Unix(0, 0)
-	}
-	w.CtxTime(1, lastTime)
-	w.End(entry)
-	w.End(entries)
+	appendLastReq(&w, p.LastReq)
 	w.End(last)
 	w.CtxInt(2, int64(p.Nonce))
 	w.CtxOptTime(3, p.KeyExpiration)
@@ -117,35 +105,66 @@ func (p *EncKDCRepPart) Append(typ int, dst []byte) []byte {
 
 // ParseEncKDCRepPart reads the decrypted part. Some KDCs use the application
 // tag of the other reply (RFC 4120, section 5.4.2), so both are taken.
-func ParseEncKDCRepPart(b []byte) (p EncKDCRepPart, err error) {
-	err = parse("EncKDCRepPart", b, func(r *der.Reader) {
-		tag := der.App(tagEncTGSRepPart)
-		if r.Has(der.App(tagEncASRepPart)) {
-			tag = der.App(tagEncASRepPart)
-		}
-		app := r.Open(tag)
-		seq := app.Sequence()
-		key := seq.Field(0)
-		p.Key = readKey(&key)
-		seq.Field(1) // last-req: nothing here acts on it
-		nonce := seq.Field(2)
-		p.Nonce = nonce.Uint32()
-		p.KeyExpiration = optionalTime(&seq, 3)
-		flags := seq.Field(4)
-		p.Flags = flags.Bits32()
-		auth := seq.Field(5)
-		p.AuthTime = auth.Time()
-		p.StartTime = optionalTime(&seq, 6)
-		end := seq.Field(7)
-		p.EndTime = end.Time()
-		p.RenewTill = optionalTime(&seq, 8)
-		p.Server = readRealmAndName(&seq, 9, 10)
-		p.Addresses = optionalTypedData(&seq, 11)
-		if f, ok := seq.OptionalField(12); ok {
-			p.PAData = list(&f, readPAData)
-		}
-		// Ciphertext of block ciphers may be padded after the element.
-		*r = der.NewReader(nil, new(bool))
+func ParseEncKDCRepPart(b []byte) (EncKDCRepPart, error) {
+	return decode("EncKDCRepPart", b, readEncKDCRepPart)
+}
+
+func readEncKDCRepPart(r *der.Reader) (p EncKDCRepPart) {
+	tag := uint8(tagEncTGSRepPart)
+	if r.Has(der.App(tagEncASRepPart)) {
+		tag = tagEncASRepPart
+	}
+	seq := message(r, tag)
+	p.Key = fieldKey(&seq, 0)
+	p.LastReq = fieldLastReq(&seq, 1)
+	p.Nonce = seq.FieldUint32(2)
+	p.KeyExpiration = seq.FieldOptTime(3)
+	p.Flags = seq.FieldBits32(4)
+	p.AuthTime = seq.FieldTime(5)
+	p.StartTime = seq.FieldOptTime(6)
+	p.EndTime = seq.FieldTime(7)
+	p.RenewTill = seq.FieldOptTime(8)
+	p.Server = fieldsPrincipal(&seq, 9, 10)
+	p.Addresses = fieldOptTypedData(&seq, 11)
+	p.PAData = fieldOptList(&seq, 12, readPAData)
+	return p
+}
+
+// Kinds of entries of last-req (RFC 4120, section 5.4.2). A negative one is
+// about the answering KDC alone.
+const (
+	lastReqNone = 0
+	lastReqAny  = 5
+)
+
+// appendLastReq appends LastReq. It is a list that has to be there, so that
+// there is an entry for "nothing".
+func appendLastReq(w *der.Writer, t time.Time) {
+	kind := int64(lastReqAny)
+	if t.IsZero() {
+		kind, t = lastReqNone, time.Unix(0, 0)
+	}
+	list := w.Begin(der.TagSequence)
+	entry := w.Begin(der.TagSequence)
+	w.CtxInt(0, kind)
+	w.CtxTime(1, t)
+	w.End(entry)
+	w.End(list)
+}
+
+func fieldLastReq(r *der.Reader, n uint8) (t time.Time) {
+	type entry struct {
+		kind int32
+		at   time.Time
+	}
+	entries := fieldList(r, n, func(r *der.Reader) entry {
+		seq := r.Sequence()
+		return entry{seq.FieldInt32(0), seq.FieldTime(1)}
 	})
-	return p, err
+	for _, e := range entries {
+		if e.kind == lastReqAny || e.kind == -lastReqAny {
+			t = e.at
+		}
+	}
+	return t
 }

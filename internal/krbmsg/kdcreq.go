@@ -24,7 +24,7 @@ type KDCReqBody struct {
 	Realm      string
 	Server     principal.Name // its realm is Realm; no components: left out
 	From       time.Time      // zero: left out
-	Till       time.Time      // zero: 1970, which asks for the longest lifetime
+	Till       time.Time      // zero: 1970, which asks for the longest lifetime; 1970 is read as zero
 	RenewTill  time.Time      // zero: left out
 	Nonce      uint32
 	ETypes     []int32
@@ -79,36 +79,30 @@ func (b *KDCReqBody) Append(dst []byte) []byte {
 
 func readKDCReqBody(r *der.Reader) (b KDCReqBody) {
 	seq := r.Sequence()
-	options := seq.Field(0)
-	b.Options = options.Bits32()
-	if f, ok := seq.OptionalField(1); ok {
-		b.Client = readName(&f)
-	}
-	realm := seq.Field(2)
-	b.Realm = realm.String()
+	b.Options = seq.FieldBits32(0)
+	b.Client = fieldOptName(&seq, 1)
+	b.Realm = seq.FieldString(2)
+	b.Server = fieldOptName(&seq, 3)
 	if len(b.Client.Components) > 0 {
 		b.Client.Realm = b.Realm
 	}
-	if f, ok := seq.OptionalField(3); ok {
-		b.Server = readName(&f)
+	if len(b.Server.Components) > 0 {
 		b.Server.Realm = b.Realm
 	}
-	b.From = optionalTime(&seq, 4)
-	till := seq.Field(5)
-	b.Till = till.Time()
-	b.RenewTill = optionalTime(&seq, 6)
-	nonce := seq.Field(7)
-	b.Nonce = nonce.Uint32()
-	etypes := seq.Field(8)
-	b.ETypes = list(&etypes, (*der.Reader).Int32)
-	b.Addresses = optionalTypedData(&seq, 9)
-	if f, ok := seq.OptionalField(10); ok {
-		enc := readEncryptedData(&f)
+	b.From = seq.FieldOptTime(4)
+	b.Till = seq.FieldTime(5)
+	if b.Till.Unix() == 0 {
+		b.Till = time.Time{}
+	}
+	b.RenewTill = seq.FieldOptTime(6)
+	b.Nonce = seq.FieldUint32(7)
+	b.ETypes = fieldList(&seq, 8, (*der.Reader).Int32)
+	b.Addresses = fieldOptTypedData(&seq, 9)
+	if seq.HasField(10) {
+		enc := fieldEncrypted(&seq, 10)
 		b.AuthData = &enc
 	}
-	if f, ok := seq.OptionalField(11); ok {
-		b.AddTickets = list(&f, readTicket)
-	}
+	b.AddTickets = fieldOptList(&seq, 11, readTicket)
 	return b
 }
 
@@ -136,26 +130,18 @@ func (m *KDCReq) Append(dst []byte) []byte {
 }
 
 // ParseKDCReq reads an AS-REQ or a TGS-REQ.
-func ParseKDCReq(b []byte) (m KDCReq, err error) {
+func ParseKDCReq(b []byte) (KDCReq, error) { return parse("KDC-REQ", b, readKDCReq) }
+
+func readKDCReq(r *der.Reader) (m KDCReq) {
 	m.Type = TypeASReq
-	if len(b) > 0 && b[0] == der.App(TypeTGSReq) {
+	if r.Has(der.App(TypeTGSReq)) {
 		m.Type = TypeTGSReq
 	}
-	err = parse("KDC-REQ", b, func(r *der.Reader) {
-		app := r.Open(der.App(uint8(m.Type)))
-		seq := app.Sequence()
-		header(&seq, 1, m.Type)
-		if f, ok := seq.OptionalField(3); ok {
-			m.PAData = list(&f, readPAData)
-		}
-		body := seq.Field(4)
-		m.RawBody = body.Element()
-		bodyFailed := false
-		br := der.NewReader(m.RawBody, &bodyFailed)
-		m.Body = readKDCReqBody(&br)
-		if bodyFailed {
-			r.Fail()
-		}
-	})
-	return m, err
+	seq := message(r, uint8(m.Type))
+	header(&seq, 1, m.Type)
+	m.PAData = fieldOptList(&seq, 3, readPAData)
+	body := seq.FieldElement(4)
+	m.RawBody = body.Rest()
+	m.Body = readKDCReqBody(&body)
+	return m
 }

@@ -34,17 +34,14 @@ func (m *Cred) Append(dst []byte) []byte {
 }
 
 // ParseCred reads the message.
-func ParseCred(b []byte) (m Cred, err error) {
-	err = parse("KRB-CRED", b, func(r *der.Reader) {
-		app := r.Open(der.App(TypeCred))
-		seq := app.Sequence()
-		header(&seq, 0, TypeCred)
-		tickets := seq.Field(2)
-		m.Tickets = list(&tickets, readTicket)
-		enc := seq.Field(3)
-		m.Enc = readEncryptedData(&enc)
-	})
-	return m, err
+func ParseCred(b []byte) (Cred, error) { return parse("KRB-CRED", b, readCred) }
+
+func readCred(r *der.Reader) (m Cred) {
+	seq := message(r, TypeCred)
+	header(&seq, 0, TypeCred)
+	m.Tickets = fieldList(&seq, 2, readTicket)
+	m.Enc = fieldEncrypted(&seq, 3)
+	return m
 }
 
 // CredInfo tells of one ticket of a KRB-CRED what its holder must know. Zero
@@ -88,48 +85,40 @@ func (p *EncCredPart) Append(dst []byte) []byte {
 func (i *CredInfo) append(w *der.Writer) {
 	seq := w.Begin(der.TagSequence)
 	appendCtxKey(w, 0, i.Key)
-	if len(i.Client.Components) > 0 {
-		w.CtxString(1, i.Client.Realm)
-		appendCtxName(w, 2, i.Client)
-	}
+	appendOptPrincipal(w, 1, 2, i.Client)
 	w.CtxBits32(3, i.Flags)
 	w.CtxOptTime(4, i.AuthTime)
 	w.CtxOptTime(5, i.StartTime)
 	w.CtxOptTime(6, i.EndTime)
 	w.CtxOptTime(7, i.RenewTill)
-	if len(i.Server.Components) > 0 {
-		w.CtxString(8, i.Server.Realm)
-		appendCtxName(w, 9, i.Server)
-	}
+	appendOptPrincipal(w, 8, 9, i.Server)
 	appendCtxTypedData(w, 10, i.Addresses)
 	w.End(seq)
 }
 
 func readCredInfo(r *der.Reader) (i CredInfo) {
 	seq := r.Sequence()
-	key := seq.Field(0)
-	i.Key = readKey(&key)
-	i.Client = optionalRealmAndName(&seq, 1, 2)
-	if f, ok := seq.OptionalField(3); ok {
-		i.Flags = f.Bits32()
+	i.Key = fieldKey(&seq, 0)
+	i.Client = fieldsOptPrincipal(&seq, 1, 2)
+	if seq.HasField(3) {
+		i.Flags = seq.FieldBits32(3)
 	}
-	i.AuthTime = optionalTime(&seq, 4)
-	i.StartTime = optionalTime(&seq, 5)
-	i.EndTime = optionalTime(&seq, 6)
-	i.RenewTill = optionalTime(&seq, 7)
-	i.Server = optionalRealmAndName(&seq, 8, 9)
-	i.Addresses = optionalTypedData(&seq, 10)
+	i.AuthTime = seq.FieldOptTime(4)
+	i.StartTime = seq.FieldOptTime(5)
+	i.EndTime = seq.FieldOptTime(6)
+	i.RenewTill = seq.FieldOptTime(7)
+	i.Server = fieldsOptPrincipal(&seq, 8, 9)
+	i.Addresses = fieldOptTypedData(&seq, 10)
 	return i
 }
 
 // ParseEncCredPart reads the decrypted part.
-func ParseEncCredPart(b []byte) (p EncCredPart, err error) {
-	err = parse("EncKrbCredPart", b, func(r *der.Reader) {
-		app := r.Open(der.App(tagEncKrbCredPart))
-		seq := app.Sequence()
-		infos := seq.Field(0)
-		p.Info = list(&infos, readCredInfo)
-		*r = der.NewReader(nil, new(bool))
-	})
-	return p, err
+func ParseEncCredPart(b []byte) (EncCredPart, error) {
+	return decode("EncKrbCredPart", b, readEncCredPart)
+}
+
+func readEncCredPart(r *der.Reader) (p EncCredPart) {
+	seq := message(r, tagEncKrbCredPart)
+	p.Info = fieldList(&seq, 0, readCredInfo)
+	return p
 }

@@ -2,6 +2,7 @@ package krbmsg
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-negotiate/negotiate/internal/der"
@@ -129,13 +130,20 @@ type KRBError struct {
 	Data       []byte
 }
 
-// Error describes the code and repeats the peer's text, without what could
-// disturb a terminal.
+// maxShownText bounds what a peer can have shown, in octets.
+const maxShownText = 256
+
+// Error describes the code and repeats the beginning of the peer's text,
+// without what could disturb a terminal.
 func (m *KRBError) Error() string {
-	if m.Text == "" {
+	text := strings.TrimRight(m.Text, "\x00") // C strings arrive with their end
+	switch {
+	case text == "":
 		return m.Code.Error()
+	case len(text) > maxShownText:
+		return fmt.Sprintf("%s, saying %q (and %d octets more)", m.Code.Error(), text[:maxShownText], len(text)-maxShownText)
 	}
-	return fmt.Sprintf("%s, saying %q", m.Code.Error(), m.Text)
+	return fmt.Sprintf("%s, saying %q", m.Code.Error(), text)
 }
 
 // Unwrap returns the code, for errors.Is.
@@ -156,10 +164,7 @@ func (m *KRBError) Append(dst []byte) []byte {
 	w.CtxTime(4, sec)
 	w.CtxInt(5, micro)
 	w.CtxInt(6, int64(m.Code))
-	if len(m.Client.Components) > 0 {
-		w.CtxString(7, m.Client.Realm)
-		appendCtxName(&w, 8, m.Client)
-	}
+	appendOptPrincipal(&w, 7, 8, m.Client)
 	w.CtxString(9, m.Server.Realm)
 	appendCtxName(&w, 10, m.Server)
 	if m.Text != "" {
@@ -177,33 +182,30 @@ func (m *KRBError) Append(dst []byte) []byte {
 func IsKRBError(b []byte) bool { return len(b) > 0 && b[0] == der.App(TypeError) }
 
 // ParseKRBError reads the message.
-func ParseKRBError(b []byte) (*KRBError, error) {
+func ParseKRBError(b []byte) (*KRBError, error) { return parse("KRB-ERROR", b, readKRBError) }
+
+func readKRBError(r *der.Reader) *KRBError {
 	m := new(KRBError)
-	err := parse("KRB-ERROR", b, func(r *der.Reader) {
-		app := r.Open(der.App(TypeError))
-		seq := app.Sequence()
-		header(&seq, 0, TypeError)
-		m.ClientTime = optionalTime(&seq, 2)
-		if f, ok := seq.OptionalField(3); ok {
-			m.ClientTime = m.ClientTime.Add(readMicroseconds(&f))
+	seq := message(r, TypeError)
+	header(&seq, 0, TypeError)
+	m.ClientTime = seq.FieldOptTime(2)
+	if seq.HasField(3) {
+		micro := fieldMicroseconds(&seq, 3)
+		// MIT sends microseconds alone where it does not know the client's time.
+		if !m.ClientTime.IsZero() {
+			m.ClientTime = m.ClientTime.Add(micro)
 		}
-		stime := seq.Field(4)
-		sec := stime.Time()
-		susec := seq.Field(5)
-		m.ServerTime = sec.Add(readMicroseconds(&susec))
-		code := seq.Field(6)
-		m.Code = ErrorCode(code.Int32())
-		m.Client = optionalRealmAndName(&seq, 7, 8)
-		m.Server = readRealmAndName(&seq, 9, 10)
-		if f, ok := seq.OptionalField(11); ok {
-			m.Text = f.String()
-		}
-		if f, ok := seq.OptionalField(12); ok {
-			m.Data = f.Octets()
-		}
-	})
-	if err != nil {
-		return nil, err
 	}
-	return m, nil
+	sec := seq.FieldTime(4)
+	m.ServerTime = sec.Add(fieldMicroseconds(&seq, 5))
+	m.Code = ErrorCode(seq.FieldInt32(6))
+	m.Client = fieldsOptPrincipal(&seq, 7, 8)
+	m.Server = fieldsPrincipal(&seq, 9, 10)
+	if seq.HasField(11) {
+		m.Text = seq.FieldString(11)
+	}
+	if seq.HasField(12) {
+		m.Data = seq.FieldOctets(12)
+	}
+	return m
 }

@@ -37,22 +37,21 @@ func AppendETypeInfo2(dst []byte, entries []ETypeInfo2) []byte {
 }
 
 // ParseETypeInfo2 reads the list.
-func ParseETypeInfo2(b []byte) (out []ETypeInfo2, err error) {
-	err = parse("PA-ETYPE-INFO2", b, func(r *der.Reader) {
-		out = list(r, func(r *der.Reader) (e ETypeInfo2) {
-			seq := r.Sequence()
-			etype := seq.Field(0)
-			e.EType = etype.Int32()
-			if f, ok := seq.OptionalField(1); ok {
-				e.HasSalt, e.Salt = true, f.String()
-			}
-			if f, ok := seq.OptionalField(2); ok {
-				e.Params = f.Octets()
-			}
-			return e
-		})
-	})
-	return out, err
+func ParseETypeInfo2(b []byte) ([]ETypeInfo2, error) {
+	return parse("PA-ETYPE-INFO2", b, func(r *der.Reader) []ETypeInfo2 { return list(r, readETypeInfo2) })
+}
+
+func readETypeInfo2(r *der.Reader) (e ETypeInfo2) {
+	seq := r.Sequence()
+	e.EType = seq.FieldInt32(0)
+	e.HasSalt = seq.HasField(1)
+	if e.HasSalt {
+		e.Salt = seq.FieldString(1)
+	}
+	if seq.HasField(2) {
+		e.Params = seq.FieldOctets(2)
+	}
+	return e
 }
 
 // AppendPAEncTSEnc encodes the plaintext of PA-ENC-TIMESTAMP (section 5.2.7.2).
@@ -67,17 +66,15 @@ func AppendPAEncTSEnc(dst []byte, now time.Time) []byte {
 }
 
 // ParsePAEncTSEnc reads it.
-func ParsePAEncTSEnc(b []byte) (t time.Time, err error) {
-	err = parse("PA-ENC-TS-ENC", b, func(r *der.Reader) {
+func ParsePAEncTSEnc(b []byte) (time.Time, error) {
+	return decode("PA-ENC-TS-ENC", b, func(r *der.Reader) time.Time {
 		seq := r.Sequence()
-		stamp := seq.Field(0)
-		t = stamp.Time()
-		if f, ok := seq.OptionalField(1); ok {
-			t = t.Add(readMicroseconds(&f))
+		t := seq.FieldTime(0)
+		if seq.HasField(1) {
+			t = t.Add(fieldMicroseconds(&seq, 1))
 		}
-		*r = der.NewReader(nil, new(bool))
+		return t
 	})
-	return t, err
 }
 
 // AppendEncryptedData encodes an EncryptedData by itself, as PA-ENC-TIMESTAMP
@@ -89,9 +86,8 @@ func AppendEncryptedData(dst []byte, e EncryptedData) []byte {
 }
 
 // ParseEncryptedData reads an EncryptedData by itself.
-func ParseEncryptedData(b []byte) (e EncryptedData, err error) {
-	err = parse("EncryptedData", b, func(r *der.Reader) { e = readEncryptedData(r) })
-	return e, err
+func ParseEncryptedData(b []byte) (EncryptedData, error) {
+	return parse("EncryptedData", b, readEncryptedData)
 }
 
 // ForUser is PA-FOR-USER: a service asks for a ticket to itself as a user
@@ -127,19 +123,15 @@ func (f *ForUser) Append(dst []byte) []byte {
 }
 
 // ParseForUser reads the element's value.
-func ParseForUser(b []byte) (f ForUser, err error) {
-	err = parse("PA-FOR-USER", b, func(r *der.Reader) {
-		seq := r.Sequence()
-		name := seq.Field(0)
-		f.User = readName(&name)
-		realm := seq.Field(1)
-		f.User.Realm = realm.String()
-		sum := seq.Field(2)
-		f.Checksum = readChecksum(&sum)
-		pkg := seq.Field(3)
-		f.Package = pkg.String()
-	})
-	return f, err
+func ParseForUser(b []byte) (ForUser, error) { return parse("PA-FOR-USER", b, readForUser) }
+
+func readForUser(r *der.Reader) (f ForUser) {
+	seq := r.Sequence()
+	f.User = fieldName(&seq, 0)
+	f.User.Realm = seq.FieldString(1)
+	f.Checksum = fieldChecksum(&seq, 2)
+	f.Package = seq.FieldString(3)
+	return f
 }
 
 // S4UUserID is the part of PA-S4U-X509-USER that its checksum covers (MS-SFU,
@@ -193,37 +185,30 @@ func (s *S4UX509User) Append(dst []byte) []byte {
 }
 
 // ParseS4UX509User reads the element's value.
-func ParseS4UX509User(b []byte) (s S4UX509User, err error) {
-	err = parse("PA-S4U-X509-USER", b, func(r *der.Reader) {
-		seq := r.Sequence()
-		idField := seq.Field(0)
-		s.RawID = idField.Element()
-		failed := false
-		id := der.NewReader(s.RawID, &failed)
-		s.ID = readS4UUserID(&id)
-		if failed {
-			r.Fail()
-		}
-		sum := seq.Field(1)
-		s.Checksum = readChecksum(&sum)
-	})
-	return s, err
+func ParseS4UX509User(b []byte) (S4UX509User, error) {
+	return parse("PA-S4U-X509-USER", b, readS4UX509User)
+}
+
+func readS4UX509User(r *der.Reader) (s S4UX509User) {
+	seq := r.Sequence()
+	id := seq.FieldElement(0)
+	s.RawID = id.Rest()
+	s.ID = readS4UUserID(&id)
+	s.Checksum = fieldChecksum(&seq, 1)
+	return s
 }
 
 func readS4UUserID(r *der.Reader) (u S4UUserID) {
 	seq := r.Sequence()
-	nonce := seq.Field(0)
-	u.Nonce = nonce.Uint32()
-	if f, ok := seq.OptionalField(1); ok {
-		u.User = readName(&f)
+	u.Nonce = seq.FieldUint32(0)
+	u.User = fieldOptName(&seq, 1)
+	u.User.Realm = seq.FieldString(2)
+	if seq.HasField(3) {
+		u.Certificate = seq.FieldOctets(3)
 	}
-	realm := seq.Field(2)
-	u.User.Realm = realm.String()
-	if f, ok := seq.OptionalField(3); ok {
-		u.Certificate = f.Octets()
-	}
-	if f, ok := seq.OptionalField(4); ok {
-		u.HasOptions, u.Options = true, f.Bits32()
+	u.HasOptions = seq.HasField(4)
+	if u.HasOptions {
+		u.Options = seq.FieldBits32(4)
 	}
 	return u
 }
@@ -239,10 +224,8 @@ func AppendPACOptions(dst []byte, flags uint32) []byte {
 
 // ParsePACOptions reads it.
 func ParsePACOptions(b []byte) (flags uint32, err error) {
-	err = parse("PA-PAC-OPTIONS", b, func(r *der.Reader) {
+	return parse("PA-PAC-OPTIONS", b, func(r *der.Reader) uint32 {
 		seq := r.Sequence()
-		f := seq.Field(0)
-		flags = f.Bits32()
+		return seq.FieldBits32(0)
 	})
-	return flags, err
 }

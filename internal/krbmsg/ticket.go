@@ -33,27 +33,24 @@ func (t *Ticket) Append(dst []byte) []byte {
 }
 
 // ParseTicket reads a ticket by itself, such as a credential cache holds.
-func ParseTicket(b []byte) (t Ticket, err error) {
-	err = parse("Ticket", b, func(r *der.Reader) { t = readTicket(r) })
-	return t, err
-}
+func ParseTicket(b []byte) (Ticket, error) { return parse("Ticket", b, readTicket) }
 
 func readTicket(r *der.Reader) (t Ticket) {
-	t.Raw = r.Element()
-	failed := false
-	inner := der.NewReader(t.Raw, &failed)
-	app := inner.Open(der.App(tagTicket))
-	seq := app.Sequence()
-	version := seq.Field(0)
-	if version.Int32() != Version {
+	whole := r.Element()
+	t.Raw = whole.Rest()
+	seq := message(&whole, tagTicket)
+	if seq.FieldInt32(0) != Version {
 		seq.Fail()
 	}
-	t.Server = readRealmAndName(&seq, 1, 2)
-	enc := seq.Field(3)
-	t.Enc = readEncryptedData(&enc)
-	if failed {
-		r.Fail()
-	}
+	t.Server = fieldsPrincipal(&seq, 1, 2)
+	t.Enc = fieldEncrypted(&seq, 3)
+	return t
+}
+
+func fieldTicket(r *der.Reader, n uint8) Ticket {
+	f := r.Field(n)
+	t := readTicket(&f)
+	f.End()
 	return t
 }
 
@@ -98,30 +95,35 @@ func (p *EncTicketPart) Append(dst []byte) []byte {
 	return w.Buf
 }
 
-// ParseEncTicketPart reads the decrypted part of a ticket.
-func ParseEncTicketPart(b []byte) (p EncTicketPart, err error) {
-	failed := false
-	r := der.NewReader(b, &failed)
-	app := r.Open(der.App(tagEncTicketPart))
-	seq := app.Sequence()
-	flags := seq.Field(0)
-	p.Flags = flags.Bits32()
-	key := seq.Field(1)
-	p.Key = readKey(&key)
-	p.Client = readRealmAndName(&seq, 2, 3)
-	transited := seq.Field(4)
-	tr := readTypedData(&transited)
-	p.TransitedType, p.Transited = tr.Type, tr.Data
-	auth := seq.Field(5)
-	p.AuthTime = auth.Time()
-	p.StartTime = optionalTime(&seq, 6)
-	end := seq.Field(7)
-	p.EndTime = end.Time()
-	p.RenewTill = optionalTime(&seq, 8)
-	p.Addresses = optionalTypedData(&seq, 9)
-	p.AuthData = optionalTypedData(&seq, 10)
-	if failed {
+// ParseEncTicketPart reads the decrypted part of a ticket. Its client has a name.
+func ParseEncTicketPart(b []byte) (EncTicketPart, error) {
+	// Not by decode: its indirect call would move the reader to the heap.
+	in := der.NewInput(b)
+	r := in.Reader()
+	p := readEncTicketPart(&r)
+	if in.Failed() {
 		return EncTicketPart{}, malformed("EncTicketPart")
 	}
 	return p, nil
+}
+
+func readEncTicketPart(r *der.Reader) (p EncTicketPart) {
+	seq := message(r, tagEncTicketPart)
+	p.Flags = seq.FieldBits32(0)
+	p.Key = fieldKey(&seq, 1)
+	p.Client = fieldsPrincipal(&seq, 2, 3)
+	if len(p.Client.Components) == 0 {
+		seq.Fail()
+	}
+	transited := seq.Field(4)
+	t := readTypedData(&transited)
+	transited.End()
+	p.TransitedType, p.Transited = t.Type, t.Data
+	p.AuthTime = seq.FieldTime(5)
+	p.StartTime = seq.FieldOptTime(6)
+	p.EndTime = seq.FieldTime(7)
+	p.RenewTill = seq.FieldOptTime(8)
+	p.Addresses = fieldOptTypedData(&seq, 9)
+	p.AuthData = fieldOptTypedData(&seq, 10)
+	return p
 }

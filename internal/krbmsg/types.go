@@ -11,7 +11,7 @@ import (
 // EncryptionKey is a key as it travels, inside of what is encrypted.
 type EncryptionKey struct {
 	Type  int32
-	Value []byte
+	Value []byte `json:"-"` // a handler of slog writes structs as JSON
 }
 
 // String does not show the key.
@@ -35,11 +35,27 @@ func (k EncryptionKey) append(w *der.Writer) {
 
 func readKey(r *der.Reader) (k EncryptionKey) {
 	seq := r.Sequence()
-	typ := seq.Field(0)
-	k.Type = typ.Int32()
-	value := seq.Field(1)
-	k.Value = value.Octets()
+	k.Type = seq.FieldInt32(0)
+	k.Value = seq.FieldOctets(1)
 	return k
+}
+
+func fieldKey(r *der.Reader, n uint8) EncryptionKey {
+	f := r.Field(n)
+	k := readKey(&f)
+	f.End()
+	return k
+}
+
+// fieldOptKey is fieldKey for a field that may be absent, or hold no key.
+func fieldOptKey(r *der.Reader, n uint8) EncryptionKey {
+	if !r.HasField(n) {
+		return EncryptionKey{}
+	}
+	if k := fieldKey(r, n); !k.IsZero() {
+		return k
+	}
+	return EncryptionKey{}
 }
 
 func appendCtxKey(w *der.Writer, n uint8, k EncryptionKey) {
@@ -68,13 +84,18 @@ func (e EncryptedData) append(w *der.Writer) {
 
 func readEncryptedData(r *der.Reader) (e EncryptedData) {
 	seq := r.Sequence()
-	etype := seq.Field(0)
-	e.EType = etype.Int32()
-	if kvno, ok := seq.OptionalField(1); ok {
-		e.KVNO = kvno.Uint32()
+	e.EType = seq.FieldInt32(0)
+	if seq.HasField(1) {
+		e.KVNO = seq.FieldUint32(1)
 	}
-	cipher := seq.Field(2)
-	e.Cipher = cipher.Octets()
+	e.Cipher = seq.FieldOctets(2)
+	return e
+}
+
+func fieldEncrypted(r *der.Reader, n uint8) EncryptedData {
+	f := r.Field(n)
+	e := readEncryptedData(&f)
+	f.End()
 	return e
 }
 
@@ -113,10 +134,15 @@ func ParseChecksum(b []byte) (c Checksum, err error) {
 
 func readChecksum(r *der.Reader) (c Checksum) {
 	seq := r.Sequence()
-	typ := seq.Field(0)
-	c.Type = typ.Int32()
-	sum := seq.Field(1)
-	c.Sum = sum.Octets()
+	c.Type = seq.FieldInt32(0)
+	c.Sum = seq.FieldOctets(1)
+	return c
+}
+
+func fieldChecksum(r *der.Reader, n uint8) Checksum {
+	f := r.Field(n)
+	c := readChecksum(&f)
+	f.End()
 	return c
 }
 
@@ -130,10 +156,8 @@ type TypedData struct {
 
 func readTypedData(r *der.Reader) (d TypedData) {
 	seq := r.Sequence()
-	typ := seq.Field(0)
-	d.Type = typ.Int32()
-	data := seq.Field(1)
-	d.Data = data.Octets()
+	d.Type = seq.FieldInt32(0)
+	d.Data = seq.FieldOctets(1)
 	return d
 }
 
@@ -167,16 +191,29 @@ func appendCtxTypedData(w *der.Writer, n uint8, entries []TypedData) {
 
 // ParseTypedData reads AuthorizationData or HostAddresses by themselves, such
 // as the content of an AD-IF-RELEVANT element.
-func ParseTypedData(b []byte) (out []TypedData, err error) {
-	err = parse("list of typed data", b, func(r *der.Reader) { out = list(r, readTypedData) })
-	return out, err
+func ParseTypedData(b []byte) ([]TypedData, error) {
+	return parse("list of typed data", b, readTypedDataList)
 }
 
-func optionalTypedData(seq *der.Reader, n uint8) []TypedData {
-	if f, ok := seq.OptionalField(n); ok {
-		return list(&f, readTypedData)
+// readTypedDataList is list(r, readTypedData) without the indirect call, which
+// would move the reader of a service's messages to the heap.
+func readTypedDataList(r *der.Reader) []TypedData {
+	seq := r.Sequence()
+	var out []TypedData
+	for seq.More(len(out), maxList) {
+		out = append(out, readTypedData(&seq))
 	}
-	return nil
+	return out
+}
+
+func fieldOptTypedData(r *der.Reader, n uint8) []TypedData {
+	f, ok := r.OptionalField(n)
+	if !ok {
+		return nil
+	}
+	out := readTypedDataList(&f)
+	f.End()
+	return out
 }
 
 // PAData is one element of pre-authentication data.
@@ -187,10 +224,8 @@ type PAData struct {
 
 func readPAData(r *der.Reader) (p PAData) {
 	seq := r.Sequence()
-	typ := seq.Field(1)
-	p.Type = typ.Int32()
-	value := seq.Field(2)
-	p.Value = value.Octets()
+	p.Type = seq.FieldInt32(1)
+	p.Value = seq.FieldOctets(2)
 	return p
 }
 
@@ -214,9 +249,8 @@ func AppendMethodData(dst []byte, list []PAData) []byte {
 }
 
 // ParseMethodData reads METHOD-DATA.
-func ParseMethodData(b []byte) (out []PAData, err error) {
-	err = parse("METHOD-DATA", b, func(r *der.Reader) { out = list(r, readPAData) })
-	return out, err
+func ParseMethodData(b []byte) ([]PAData, error) {
+	return parse("METHOD-DATA", b, func(r *der.Reader) []PAData { return list(r, readPAData) })
 }
 
 // FindPAData returns the value of the first element of the given type.
@@ -249,18 +283,19 @@ func appendCtxName(w *der.Writer, n uint8, name principal.Name) {
 	w.End(m)
 }
 
+// readName reads PrincipalName. Without components it names nobody; some peers
+// send that in a KRB-ERROR.
 func readName(r *der.Reader) (n principal.Name) {
 	seq := r.Sequence()
-	typ := seq.Field(0)
-	n.Type = typ.Int32()
-	components := seq.Field(1)
-	parts := components.Sequence()
+	n.Type = seq.FieldInt32(0)
+	f := seq.Field(1)
+	parts := f.Sequence()
+	f.End()
+	if parts.Empty() {
+		return n
+	}
 	n.Components = make([]string, 0, 2)
-	for !parts.Empty() {
-		if len(n.Components) == maxComponents {
-			parts.Fail()
-			break
-		}
+	for parts.More(len(n.Components), maxComponents) {
 		n.Components = append(n.Components, parts.String())
 	}
 	return n
@@ -269,40 +304,62 @@ func readName(r *der.Reader) (n principal.Name) {
 // maxComponents bounds the parts of a principal's name; two or three are usual.
 const maxComponents = 16
 
-// readRealmAndName reads the pair of fields in which messages carry a principal.
-func readRealmAndName(seq *der.Reader, realm, name uint8) principal.Name {
-	rf := seq.Field(realm)
-	r := rf.String()
-	nf := seq.Field(name)
-	n := readName(&nf)
-	n.Realm = r
+func fieldName(r *der.Reader, n uint8) principal.Name {
+	f := r.Field(n)
+	name := readName(&f)
+	f.End()
+	return name
+}
+
+// fieldOptName is fieldName for a field that may be absent. A name without
+// components is as good as none.
+func fieldOptName(r *der.Reader, n uint8) principal.Name {
+	if !r.HasField(n) {
+		return principal.Name{}
+	}
+	name := fieldName(r, n)
+	if len(name.Components) == 0 {
+		return principal.Name{}
+	}
+	return name
+}
+
+// fieldsPrincipal reads the pair of fields in which messages carry a principal.
+func fieldsPrincipal(r *der.Reader, realm, name uint8) principal.Name {
+	text := r.FieldString(realm)
+	n := fieldName(r, name)
+	n.Realm = text
 	return n
 }
 
-func optionalRealmAndName(seq *der.Reader, realm, name uint8) (n principal.Name) {
-	var r string
-	if f, ok := seq.OptionalField(realm); ok {
-		r = f.String()
+// fieldsOptPrincipal is fieldsPrincipal where either field may be absent.
+func fieldsOptPrincipal(r *der.Reader, realm, name uint8) principal.Name {
+	var text string
+	if r.HasField(realm) {
+		text = r.FieldString(realm)
 	}
-	if f, ok := seq.OptionalField(name); ok {
-		n = readName(&f)
-	}
-	n.Realm = r
+	n := fieldOptName(r, name)
+	n.Realm = text
 	return n
 }
 
-func optionalTime(seq *der.Reader, n uint8) time.Time {
-	if f, ok := seq.OptionalField(n); ok {
-		return f.Time()
+// appendOptPrincipal writes what fieldsOptPrincipal reads. A realm may stand
+// alone: with KDC_ERR_WRONG_REALM it says where to ask.
+func appendOptPrincipal(w *der.Writer, realm, name uint8, n principal.Name) {
+	if n.IsZero() {
+		return
 	}
-	return time.Time{}
+	w.CtxString(realm, n.Realm)
+	if len(n.Components) > 0 {
+		appendCtxName(w, name, n)
+	}
 }
 
 // maxMicroseconds bounds the fields that carry microseconds.
 const maxMicroseconds = 999999
 
-func readMicroseconds(r *der.Reader) time.Duration {
-	return time.Duration(r.Int(0, maxMicroseconds)) * time.Microsecond
+func fieldMicroseconds(r *der.Reader, n uint8) time.Duration {
+	return time.Duration(r.FieldInt(n, 0, maxMicroseconds)) * time.Microsecond
 }
 
 // splitTime cuts t into what Kerberos carries: whole seconds and microseconds.
