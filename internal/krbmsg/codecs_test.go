@@ -105,7 +105,7 @@ func testCodecs() []codec {
 			EncCredPart{Info: []CredInfo{{
 				Key: testKey, Client: testClient, Flags: FlagForwarded, AuthTime: testSecond, StartTime: testSecond,
 				EndTime: testSecond, RenewTill: testSecond, Server: testServer, Addresses: testData,
-			}}}, "Info.0.Client Info.0.AuthTime Info.0.StartTime Info.0.EndTime Info.0.RenewTill Info.0.Server Info.0.Addresses Info").withPadding(),
+			}}}, "Info.0.Client Info.0.Flags Info.0.AuthTime Info.0.StartTime Info.0.EndTime Info.0.RenewTill Info.0.Server Info.0.Addresses Info").withPadding(),
 		codecOf("KRB-ERROR", ParseKRBError, func(m *KRBError) []byte { return m.Append(nil) },
 			&KRBError{
 				ClientTime: testTime, ServerTime: testTime, Code: ErrSkew, Client: testClient, Server: testServer,

@@ -86,7 +86,9 @@ func (i *CredInfo) append(w *der.Writer) {
 	seq := w.Begin(der.TagSequence)
 	appendCtxKey(w, 0, i.Key)
 	appendOptPrincipal(w, 1, 2, i.Client)
-	w.CtxBits32(3, i.Flags)
+	if i.Flags != 0 {
+		w.CtxBits32(3, i.Flags)
+	}
 	w.CtxOptTime(4, i.AuthTime)
 	w.CtxOptTime(5, i.StartTime)
 	w.CtxOptTime(6, i.EndTime)
