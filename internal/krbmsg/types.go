@@ -127,10 +127,7 @@ func AppendChecksum(dst []byte, c Checksum) []byte {
 }
 
 // ParseChecksum reads a checksum by itself.
-func ParseChecksum(b []byte) (c Checksum, err error) {
-	err = parse("Checksum", b, func(r *der.Reader) { c = readChecksum(r) })
-	return c, err
-}
+func ParseChecksum(b []byte) (Checksum, error) { return parse("Checksum", b, readChecksum) }
 
 func readChecksum(r *der.Reader) (c Checksum) {
 	seq := r.Sequence()
