@@ -1,0 +1,141 @@
+package kdcclient
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/go-negotiate/negotiate/internal/etype"
+	"github.com/go-negotiate/negotiate/internal/krbmsg"
+	"github.com/go-negotiate/negotiate/internal/principal"
+)
+
+// TGSRequest asks the KDC of the realm that TGT is for.
+type TGSRequest struct {
+	TGT     *Ticket
+	Server  principal.Name // its realm is that of the TGT's service
+	ETypes  []int32        // allowed encryption types, preferred first
+	Options uint32
+	Till    time.Time // zero: the end of TGT
+	PAData  []krbmsg.PAData
+	// AddTickets are evidence tickets, for S4U2Proxy and user-to-user.
+	AddTickets []krbmsg.Ticket
+	// AnyClient accepts a ticket for another client, as S4U returns it.
+	AnyClient bool
+}
+
+// Realm is the realm whose KDC the request goes to.
+func (r *TGSRequest) Realm() string {
+	if r.TGT.Server.IsTGS() {
+		return r.TGT.Server.Components[1]
+	}
+	return r.TGT.Server.Realm
+}
+
+// TGS makes one exchange. With OptCanonicalize the ticket may be for another
+// service than Server: a referral, which is a ticket-granting ticket for another
+// realm, or the canonical name. A KRB-ERROR is returned as a *krbmsg.KRBError.
+func (c *Client) TGS(ctx context.Context, r TGSRequest) (*Ticket, error) {
+	r.Server.Realm = r.Realm()
+	body := krbmsg.KDCReqBody{
+		Options:    r.Options,
+		Realm:      r.Server.Realm,
+		Server:     r.Server,
+		Till:       r.Till,
+		Nonce:      newNonce(),
+		ETypes:     r.ETypes,
+		AddTickets: r.AddTickets,
+	}
+	if body.Till.IsZero() {
+		body.Till = r.TGT.EndTime
+	}
+	subkey, err := etype.RandomKey(r.TGT.Key.Type())
+	if err != nil {
+		return nil, err
+	}
+	rawBody := body.Append(nil)
+	apReq, err := c.tgsAPReq(r.TGT, subkey, rawBody)
+	if err != nil {
+		return nil, err
+	}
+	req := krbmsg.KDCReq{
+		Type:    krbmsg.TypeTGSReq,
+		PAData:  append([]krbmsg.PAData{{Type: krbmsg.PATGSReq, Value: apReq}}, r.PAData...),
+		RawBody: rawBody,
+	}
+	reply, err := c.Exchange(ctx, r.Server.Realm, req.Append(nil))
+	if err != nil {
+		return nil, err
+	}
+	rep, err := parseReply(krbmsg.TypeTGSRep, reply)
+	if err != nil {
+		return nil, err
+	}
+	part, err := openTGSRep(&rep, subkey, r.TGT.Key)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.check(&rep, part, body.Nonce); err != nil {
+		return nil, err
+	}
+	return newTicket(&rep, part)
+}
+
+// tgsAPReq makes the AP-REQ that authenticates a TGS-REQ and covers its body.
+func (c *Client) tgsAPReq(tgt *Ticket, subkey *etype.Key, body []byte) ([]byte, error) {
+	sum, err := tgt.Key.AppendChecksum(nil, krbmsg.UsageTGSReqChecksum, body)
+	if err != nil {
+		return nil, err
+	}
+	auth := krbmsg.Authenticator{
+		Client:   tgt.Client,
+		Checksum: krbmsg.Checksum{Type: tgt.Key.Type().ChecksumType(), Sum: sum},
+		Time:     c.now(),
+		Subkey:   krbmsg.EncryptionKey{Type: int32(subkey.Type()), Value: subkey.Bytes()},
+	}
+	cipher, err := tgt.Key.AppendEncrypt(nil, krbmsg.UsageTGSReqAuthenticator, auth.Append(nil))
+	if err != nil {
+		return nil, err
+	}
+	req := krbmsg.APReq{
+		Ticket:        krbmsg.Ticket{Raw: tgt.Raw},
+		Authenticator: krbmsg.EncryptedData{EType: int32(tgt.Key.Type()), Cipher: cipher},
+	}
+	return req.Append(nil), nil
+}
+
+// openTGSRep decrypts the reply with the sub-key, or with the session key, as
+// KDCs do that ignore sub-keys.
+func openTGSRep(rep *krbmsg.KDCRep, subkey, session *etype.Key) (*krbmsg.EncKDCRepPart, error) {
+	plain, err := subkey.AppendDecrypt(nil, krbmsg.UsageTGSRepSubkey, rep.Enc.Cipher)
+	if err != nil {
+		plain, err = session.AppendDecrypt(nil, krbmsg.UsageTGSRepKey, rep.Enc.Cipher)
+	}
+	if err != nil {
+		return nil, badReply("it cannot be decrypted with the keys of this exchange")
+	}
+	part, err := krbmsg.ParseEncKDCRepPart(plain)
+	if err != nil {
+		return nil, badReply("%v", err)
+	}
+	return &part, nil
+}
+
+// check holds the reply against the request (RFC 4120, section 3.3.4; RFC 6806,
+// section 8).
+func (r *TGSRequest) check(rep *krbmsg.KDCRep, part *krbmsg.EncKDCRepPart, nonce uint32) error {
+	canonical := r.Options&krbmsg.OptCanonicalize != 0
+	switch {
+	case part.Nonce != nonce:
+		return badReply("it has another nonce")
+	case !rep.Client.Equal(r.TGT.Client) && !r.AnyClient:
+		return badReply("it is for %s, not for %s", rep.Client, r.TGT.Client)
+	case !part.Server.Equal(rep.Ticket.Server):
+		return badReply("it calls the service %s and its ticket %s", part.Server, rep.Ticket.Server)
+	case !part.Server.Equal(r.Server) && !canonical:
+		return badReply("it holds a ticket for %s, not for %s", part.Server, r.Server)
+	case !slices.Contains(r.ETypes, part.Key.Type):
+		return badReply("its session key is of type %s, which was not offered", etype.ID(part.Key.Type))
+	}
+	return nil
+}
