@@ -1,0 +1,324 @@
+package krb5
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"time"
+
+	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/internal/der"
+	"github.com/go-negotiate/negotiate/internal/etype"
+	"github.com/go-negotiate/negotiate/internal/kdcclient"
+	"github.com/go-negotiate/negotiate/internal/krbmsg"
+	"github.com/go-negotiate/negotiate/internal/principal"
+	"github.com/go-negotiate/negotiate/internal/profile"
+)
+
+// state is how far a context has come.
+type state uint8
+
+const (
+	stateNew state = iota
+	stateWaiting
+	stateDone
+	stateDead
+)
+
+// initiator is the initiator's context of mechanism krb5 (RFC 4121).
+type initiator struct {
+	p        *Provider
+	cred     gss.Credential // nil: the default
+	target   principal.Name
+	want     gss.Flags
+	bindings *gss.ChannelBindings
+	oid      gss.OID
+
+	state  state
+	login  *login
+	ticket *kdcclient.Ticket
+	time   time.Time // of the authenticator, in whole microseconds
+	flags  gss.Flags
+	subkey [maxKeySize]byte
+	protection
+}
+
+const maxKeySize = 32
+
+// begin lets SPNEGO start the context.
+func (c *initiator) begin(context.Context) (gss.SecContext, error) { return c, nil }
+
+// Step makes the AP-REQ, then verifies the AP-REP if mutual authentication was
+// asked for.
+func (c *initiator) Step(ctx context.Context, in []byte) (out []byte, done bool, err error) {
+	switch c.state {
+	case stateNew:
+		if in != nil {
+			err = defective("initiate", "a token of the acceptor before the first of the initiator")
+			break
+		}
+		out, err = c.first(ctx)
+	case stateWaiting:
+		err = c.finish(in)
+	default:
+		err = defective("initiate", "a token after the context was finished")
+	}
+	if err != nil {
+		c.state = stateDead
+		return nil, false, err
+	}
+	return out, c.state == stateDone, nil
+}
+
+func (c *initiator) first(ctx context.Context) ([]byte, error) {
+	var err error
+	if c.login, err = c.p.loginOf(ctx, c.cred); err != nil {
+		return nil, err
+	}
+	if c.ticket, err = c.getTicket(ctx); err != nil {
+		return nil, err
+	}
+	sum, err := c.checksum(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.apReq(sum)
+	if err != nil {
+		return nil, failure(gss.ErrFailure, "initiate", "%w", err)
+	}
+	c.state = stateWaiting
+	if !c.flags.Has(gss.FlagMutual) {
+		c.establish(etype.ID(0), nil, c.send)
+	}
+	return out, nil
+}
+
+// getTicket also looks the target's canonical name up, where krb5.conf says so.
+func (c *initiator) getTicket(ctx context.Context) (*kdcclient.Ticket, error) {
+	if c.p.canonicalizes(profile.CanonicalizeAlways) {
+		c.target = c.p.canonicalTarget(ctx, c.target)
+	}
+	t, err := c.login.serviceTicket(ctx, c.target)
+	if errors.Is(err, krbmsg.ErrSPrincipalUnknown) && c.p.canonicalizes(profile.CanonicalizeFallback) {
+		if canonical := c.p.canonicalTarget(ctx, c.target); !canonical.Equal(c.target) {
+			return c.login.serviceTicket(ctx, canonical)
+		}
+	}
+	return t, err
+}
+
+// loginOf returns the login behind a credential.
+func (p *Provider) loginOf(ctx context.Context, cred gss.Credential) (*login, error) {
+	if cred == nil {
+		cred = &cacheCredential{p: p}
+	}
+	if r, ok := cred.(*cacheCredential); ok {
+		resolved, err := r.Resolve(ctx)
+		if err != nil {
+			return nil, err
+		}
+		cred = resolved
+	}
+	l, ok := cred.(loginCredential)
+	if !ok || l.p != p {
+		return nil, failure(gss.ErrDefectiveCredential, "initiate", "a %T of another provider or for accepting cannot initiate", cred)
+	}
+	return l.login, nil
+}
+
+// requestFlags are those that a request may set by itself.
+const requestFlags = gss.FlagMutual | gss.FlagReplay | gss.FlagSequence
+
+// checksum settles the flags and fetches what delegation needs.
+func (c *initiator) checksum(ctx context.Context) (sum gssChecksum, err error) {
+	c.flags = c.want&requestFlags | gss.FlagConfidentiality | gss.FlagIntegrity
+	if c.bindings != nil {
+		sum.bindings = hashBindings(c.bindings)
+	}
+	delegate := c.want.Has(gss.FlagDelegate) || c.want.Has(gss.FlagDelegatePolicy) && c.ticket.Flags&krbmsg.FlagOKAsDelegate != 0
+	if delegate {
+		if sum.deleg, err = c.delegation(ctx); err != nil {
+			return sum, err
+		}
+	}
+	if sum.deleg != nil {
+		c.flags |= gss.FlagDelegate | c.want&gss.FlagDelegatePolicy
+	}
+	sum.flags = c.flags
+	return sum, nil
+}
+
+// delegation is the KRB-CRED with a forwarded ticket-granting ticket; nil, and
+// no error, if there cannot be one.
+func (c *initiator) delegation(ctx context.Context) ([]byte, error) {
+	tgt, err := c.login.forwardedTGT(ctx, c.ticket.Server)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		c.p.log.Warn("no credential is delegated", slog.String("target", c.target.String()), slog.Any("error", err))
+		return nil, nil
+	}
+	cred, err := sealCred(tgt, c.ticket.Key)
+	if err == nil && len(cred) > math.MaxUint16 {
+		err = fmt.Errorf("the forwarded ticket takes %d octets, more than fit", len(cred))
+	}
+	if err != nil {
+		return nil, failure(gss.ErrFailure, "initiate", "delegation: %w", err)
+	}
+	return cred, nil
+}
+
+// apReq encodes the token in one buffer, in which the authenticator is also
+// encrypted.
+func (c *initiator) apReq(sum gssChecksum) ([]byte, error) {
+	key := c.ticket.Key
+	id := key.Type()
+	c.send = newSequence()
+	rand.Read(c.subkey[:id.KeySize()])
+	c.time = c.p.authenticatorTime(c.login.now())
+	var sumBuf [checksumLen]byte
+	auth := krbmsg.Authenticator{
+		Client:    c.ticket.Client,
+		Checksum:  krbmsg.Checksum{Type: krbmsg.ChecksumGSSAPI, Sum: sum.append(sumBuf[:0])},
+		Time:      c.time,
+		Subkey:    krbmsg.EncryptionKey{Type: int32(id), Value: c.subkey[:id.KeySize()]},
+		HasSeq:    true,
+		SeqNumber: uint32(c.send),
+	}
+	if c.bindings != nil {
+		auth.AuthData = cbtAuthData()
+	}
+	options := uint32(0)
+	if c.flags.Has(gss.FlagMutual) {
+		options = krbmsg.APMutualRequired
+	}
+	w := der.Writer{Buf: make([]byte, 0, len(c.ticket.Raw)+len(auth.Checksum.Sum)+512)}
+	frame := w.Begin(der.App(0))
+	oid := w.Begin(der.TagOID)
+	w.Buf = append(w.Buf, c.oid...)
+	w.End(oid)
+	w.Buf = append(w.Buf, idAPReq...)
+	err := appendAPReq(&w, options, c.ticket.Raw, key, &auth)
+	w.End(frame)
+	return w.Buf, err
+}
+
+// newSequence is an initial sequence number. It has 30 bits, since some peers
+// take it for signed.
+func newSequence() uint64 {
+	var b [4]byte
+	rand.Read(b[:])
+	return uint64(binary.BigEndian.Uint32(b[:]) & 0x3fffffff)
+}
+
+// finish takes the acceptor's answer.
+func (c *initiator) finish(in []byte) error {
+	id, msg, err := splitToken("initiate", in)
+	if err != nil {
+		return err
+	}
+	switch id {
+	case idAPRep:
+		return c.verify(msg)
+	case idError:
+		e, err := krbmsg.ParseKRBError(msg)
+		if err != nil {
+			return defective("initiate", "%w", err)
+		}
+		return c.refused(e)
+	}
+	return defective("initiate", "the acceptor sent a token that is neither an AP-REP nor an error")
+}
+
+// verify checks that the acceptor could read our authenticator (RFC 4120,
+// section 3.2.5).
+func (c *initiator) verify(msg []byte) error {
+	rep, err := krbmsg.ParseAPRep(msg)
+	if err != nil {
+		return defective("initiate", "%w", err)
+	}
+	plain, err := c.ticket.Key.AppendDecrypt(nil, krbmsg.UsageAPRepPart, rep.Enc.Cipher)
+	if err != nil || rep.Enc.EType != int32(c.ticket.Key.Type()) {
+		return failure(gss.ErrBadMIC, "initiate", "the acceptor's AP-REP is not encrypted with the key of %s's ticket: it has not proved that it is %s", c.ticket.Server, c.ticket.Server)
+	}
+	part, err := krbmsg.ParseEncAPRepPart(plain)
+	if err != nil {
+		return defective("initiate", "%w", err)
+	}
+	if !part.Time.Equal(c.time) {
+		return failure(gss.ErrBadMIC, "initiate", "the acceptor's AP-REP answers another request: it has not proved that it is %s", c.ticket.Server)
+	}
+	c.establish(etype.ID(part.Subkey.Type), part.Subkey.Value, uint64(part.SeqNumber))
+	return nil
+}
+
+// refused explains a KRB-ERROR of the acceptor.
+func (c *initiator) refused(e *krbmsg.KRBError) error {
+	hint := ""
+	switch e.Code {
+	case krbmsg.ErrModified, krbmsg.ErrBadIntegrity, krbmsg.ErrBadKeyVer, krbmsg.ErrNoKey, krbmsg.ErrNotUs:
+		hint = "; its keytab and the KDC disagree about " + c.ticket.Server.String() + ": export the keytab again, or name another target"
+	case krbmsg.ErrSkew:
+		hint = "; its clock says " + e.ServerTime.Format(time.RFC3339) + " and ours " + c.time.UTC().Format(time.RFC3339)
+	case krbmsg.ErrTktExpired:
+		c.Forget()
+	}
+	return failure(gss.ErrFailure, "initiate", "the acceptor refused the ticket for %s: %w%s", c.ticket.Server, e, hint)
+}
+
+// establish finishes the context. The acceptor's sub-key, if it has sent one,
+// protects messages; else ours does (RFC 4121, section 2).
+func (c *initiator) establish(acceptorType etype.ID, acceptorKey []byte, receive uint64) {
+	c.protection.initiator = true
+	c.protection.keyType, c.protection.keyValue = c.ticket.Key.Type(), c.subkey[:c.ticket.Key.Type().KeySize()]
+	if len(acceptorKey) > 0 {
+		c.protection.keyType, c.protection.keyValue, c.protection.acceptorSubkey = acceptorType, acceptorKey, true
+	}
+	c.protection.receive.next = receive
+	c.protection.established = true
+	c.state = stateDone
+}
+
+// Info describes the context. FlagChannelBound says that bindings were
+// presented, which an acceptor that has bindings must have matched.
+func (c *initiator) Info() gss.ContextInfo {
+	info := gss.ContextInfo{Mechanism: c.oid}
+	if c.state != stateDone {
+		return info
+	}
+	info.Initiator = gssName(c.ticket.Client)
+	info.Acceptor = gssName(c.ticket.Server)
+	info.Flags = c.flags
+	if c.bindings != nil {
+		info.Flags |= gss.FlagChannelBound
+	}
+	info.Expires = c.ticket.EndTime
+	return info
+}
+
+// Forget drops the cached service ticket.
+func (c *initiator) Forget() {
+	if c.login != nil && c.ticket != nil {
+		c.login.forget(c.ticket)
+	}
+}
+
+// Close wipes the keys.
+func (c *initiator) Close() error {
+	clear(c.subkey[:])
+	c.protection.wipe()
+	c.state = stateDead
+	return nil
+}
+
+// compile-time checks of the capabilities that callers look for.
+var (
+	_ gss.SecContext       = (*initiator)(nil)
+	_ gss.Forgetter        = (*initiator)(nil)
+	_ gss.MessageProtector = (*initiator)(nil)
+)

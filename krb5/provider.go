@@ -1,0 +1,244 @@
+package krb5
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/internal/kdcclient"
+	"github.com/go-negotiate/negotiate/internal/profile"
+	"github.com/go-negotiate/negotiate/internal/spnego"
+)
+
+// Options configure a Provider. The zero value behaves as MIT's tools do in the
+// same environment.
+type Options struct {
+	// Config is the krb5.conf to read, or several as in KRB5_CONFIG. Empty takes
+	// KRB5_CONFIG, then the system's.
+	Config string
+	// CCache names the default credential cache, such as "FILE:/tmp/krb5cc_0" or
+	// "DIR:/run/user/0/krb5cc". Empty takes KRB5CCNAME, then default_ccache_name
+	// of krb5.conf, then FILE:/tmp/krb5cc_UID, each time anew.
+	CCache string
+	// Keytab names the acceptor's default keytab. Empty takes KRB5_KTNAME, then
+	// default_keytab_name, then FILE:/etc/krb5.keytab.
+	Keytab string
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Dial connects to KDCs, with network "tcp" or "udp"; nil is net.Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Resolver asks the DNS, for KDCs and where krb5.conf wants names to be
+	// canonicalized; nil is net.DefaultResolver.
+	Resolver *net.Resolver
+	// Logger gets records at debug level with the attribute logger=negotiate.gss,
+	// about tickets and never with a secret; nil discards them.
+	Logger *slog.Logger
+	// ReplayCacheSize is how many authenticators an acceptor remembers. Zero is
+	// 1<<20, some 50 MB when full. When it is full, the oldest are dropped and
+	// authenticators as old as those are refused from then on.
+	ReplayCacheSize int
+}
+
+// Provider is a gss.Provider. It is safe for concurrent use and holds no
+// resources that would have to be released.
+type Provider struct {
+	opts     Options
+	conf     *profile.Config
+	kdc      kdcclient.Client
+	log      *slog.Logger
+	env      profile.Environment
+	replay   *replayCache
+	lastTime atomic.Int64 // microseconds, of the newest authenticator
+
+	mu      sync.Mutex
+	caches  map[string]*cacheFile  // by path
+	keytabs map[string]*keytabFile // by path
+}
+
+// New reads krb5.conf and returns a provider. The error names the file and line
+// that is wrong.
+func New(o Options) (*Provider, error) {
+	env := profile.ProcessEnvironment()
+	prof, err := loadProfile(o.Config, env)
+	if err != nil {
+		return nil, failure(gss.ErrFailure, "configure", "krb5.conf: %w", err)
+	}
+	conf, err := profile.NewConfig(prof, env)
+	if err != nil {
+		return nil, failure(gss.ErrFailure, "configure", "krb5.conf: %w", err)
+	}
+	return newProvider(o, conf, env), nil
+}
+
+func loadProfile(paths string, env profile.Environment) (*profile.Profile, error) {
+	if paths == "" {
+		return profile.Default(env.Getenv)
+	}
+	return profile.Default(func(name string) string {
+		if name == "KRB5_CONFIG" {
+			return paths
+		}
+		return env.Getenv(name)
+	})
+}
+
+func newProvider(o Options, conf *profile.Config, env profile.Environment) *Provider {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Resolver == nil {
+		o.Resolver = net.DefaultResolver
+	}
+	p := &Provider{
+		opts:    o,
+		conf:    conf,
+		env:     env,
+		log:     slog.New(slog.DiscardHandler),
+		replay:  newReplayCache(o.ReplayCacheSize),
+		caches:  make(map[string]*cacheFile),
+		keytabs: make(map[string]*keytabFile),
+	}
+	if o.Logger != nil {
+		p.log = o.Logger.With(slog.String("logger", "negotiate.gss"))
+	}
+	p.kdc = kdcclient.Client{Servers: p.servers, Dial: o.Dial, UDPLimit: conf.UDPPreferenceLimit, Now: o.Now}
+	for _, w := range conf.Warnings {
+		p.log.Warn("krb5.conf: " + w)
+	}
+	return p
+}
+
+// String returns "krb5".
+func (p *Provider) String() string { return "krb5" }
+
+// Mechanisms returns SPNEGO and krb5.
+func (p *Provider) Mechanisms() []gss.OID {
+	return []gss.OID{gss.MechSPNEGO, gss.MechKRB5, gss.MechMSKRB5}
+}
+
+func (p *Provider) now() time.Time { return p.opts.Now() }
+
+func (p *Provider) skew() time.Duration { return p.conf.Clockskew }
+
+func (p *Provider) tgsETypes() []int32 { return p.conf.DefaultTGSEnctypes }
+
+// authenticatorTime returns a time of the given clock that no other
+// authenticator of this provider has, in whole microseconds: some acceptors
+// tell replays by it.
+func (p *Provider) authenticatorTime(now time.Time) time.Time {
+	for {
+		last := p.lastTime.Load()
+		next := max(now.UnixMicro(), last+1)
+		if last-now.UnixMicro() > int64(time.Second/time.Microsecond) {
+			next = now.UnixMicro() // the clock was set back
+		}
+		if p.lastTime.CompareAndSwap(last, next) {
+			return time.UnixMicro(next)
+		}
+	}
+}
+
+// mechOf checks the mechanism that is asked for; empty is SPNEGO.
+func mechOf(op string, oid gss.OID) (gss.OID, error) {
+	switch oid {
+	case "", gss.MechSPNEGO:
+		return gss.MechSPNEGO, nil
+	case gss.MechKRB5, gss.MechMSKRB5:
+		return oid, nil
+	}
+	return "", &gss.Error{Major: gss.ErrBadMech, Mech: oid, Op: op, Err: errorText("the krb5 provider has SPNEGO and krb5 only")}
+}
+
+type errorText string
+
+func (e errorText) Error() string { return string(e) }
+
+// Acquire returns a credential. For initiating: from a password, a client
+// keytab, or else a credential cache, which is read now and again when it has
+// changed. For accepting: from a keytab, which is read at each context when it
+// has changed. UsageBoth is not available. Errors are *gss.Error.
+func (p *Provider) Acquire(ctx context.Context, o gss.CredentialOptions) (gss.Credential, error) {
+	if _, err := mechOf("acquire", o.Mechanism); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	switch {
+	case o.Usage == gss.UsageAccept:
+		return p.acceptorFor(o.Keytab, o.Name)
+	case o.Usage != gss.UsageInitiate:
+		return nil, failure(gss.ErrUnavailable, "acquire", "a credential for both initiating and accepting: acquire two")
+	case o.Password != "":
+		return p.FromPassword(o.Name.Value, o.Password)
+	case o.Keytab != "":
+		return p.FromKeytab(o.Name.Value, o.Keytab)
+	}
+	c, err := p.fromCCache(o.CCache, o.Name)
+	if err != nil {
+		return nil, err
+	}
+	return c.Resolve(ctx)
+}
+
+// Initiate begins a context for Mechanism SPNEGO, which is the default, or
+// krb5. Nothing is fetched before the first Step. FlagDelegate forwards the
+// ticket-granting ticket if it is forwardable, FlagDelegatePolicy if moreover
+// the realm trusts the service (OK-AS-DELEGATE); if not, the context comes about
+// without delegation, and Info tells.
+func (p *Provider) Initiate(ctx context.Context, o gss.InitiateOptions) (gss.SecContext, error) {
+	mech, err := mechOf("initiate", o.Mechanism)
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	target, err := p.targetName(o.Target)
+	if err != nil {
+		return nil, err
+	}
+	in := &initiator{p: p, cred: o.Credential, target: target, want: o.Flags, bindings: o.ChannelBindings, oid: gss.MechKRB5}
+	if mech == gss.MechSPNEGO {
+		return spnego.NewInitiator([]spnego.Mech{{OID: gss.MechKRB5, New: in.begin}}), nil
+	}
+	in.oid = mech
+	return in, nil
+}
+
+// Accept begins a context that takes SPNEGO and krb5 tokens, whichever the
+// initiator sends.
+func (p *Provider) Accept(ctx context.Context, o gss.AcceptOptions) (gss.SecContext, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	cred := o.Credential
+	if cred == nil {
+		var err error
+		if cred, err = p.acceptorFor("", gss.Name{}); err != nil {
+			return nil, err
+		}
+	}
+	ac, ok := cred.(*acceptorCredential)
+	if !ok || ac.p != p {
+		return nil, failure(gss.ErrDefectiveCredential, "accept", "a %T of another provider or for initiating cannot accept: use AcceptorFromKeytab of this provider", cred)
+	}
+	return &dispatcher{p: p, cred: ac, bindings: o.ChannelBindings}, nil
+}
+
+func (p *Provider) defaultCCache() string {
+	if p.opts.CCache != "" {
+		return p.opts.CCache
+	}
+	return defaultCCacheName(p)
+}
+
+func (p *Provider) permitted(id int32) bool { return slices.Contains(p.conf.PermittedEnctypes, id) }
+
+func getuid() int { return os.Getuid() }

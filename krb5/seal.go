@@ -1,0 +1,61 @@
+package krb5
+
+import (
+	"github.com/go-negotiate/negotiate/internal/der"
+	"github.com/go-negotiate/negotiate/internal/etype"
+	"github.com/go-negotiate/negotiate/internal/krbmsg"
+)
+
+// The messages below are encoded and encrypted in the buffer that is sent, since
+// a server or a client makes one for each request.
+
+// appendAPReq appends an AP-REQ with the authenticator encrypted under the
+// ticket's session key.
+func appendAPReq(w *der.Writer, options uint32, ticket []byte, key *etype.Key, auth *krbmsg.Authenticator) error {
+	app := w.Begin(der.App(krbmsg.TypeAPReq))
+	seq := w.Begin(der.TagSequence)
+	w.CtxInt(0, krbmsg.Version)
+	w.CtxInt(1, krbmsg.TypeAPReq)
+	w.CtxBits32(2, options)
+	w.CtxRaw(3, ticket)
+	err := appendSealed(w, 4, key, krbmsg.UsageAPReqAuthenticator, auth.Append)
+	w.End(seq)
+	w.End(app)
+	return err
+}
+
+// appendAPRep appends an AP-REP.
+func appendAPRep(w *der.Writer, key *etype.Key, part *krbmsg.EncAPRepPart) error {
+	app := w.Begin(der.App(krbmsg.TypeAPRep))
+	seq := w.Begin(der.TagSequence)
+	w.CtxInt(0, krbmsg.Version)
+	w.CtxInt(1, krbmsg.TypeAPRep)
+	err := appendSealed(w, 2, key, krbmsg.UsageAPRepPart, part.Append)
+	w.End(seq)
+	w.End(app)
+	return err
+}
+
+// appendSealed appends field n with EncryptedData, encrypting in place what
+// plain appends.
+func appendSealed(w *der.Writer, n uint8, key *etype.Key, usage uint32, plain func([]byte) []byte) error {
+	id := key.Type()
+	field := w.Begin(der.Ctx(n))
+	seq := w.Begin(der.TagSequence)
+	w.CtxInt(0, int64(id))
+	cipher := w.Begin(der.Ctx(2))
+	octets := w.Begin(der.TagOctetString)
+	start := len(w.Buf)
+	w.Buf = append(w.Buf, zeros[:id.Confounder()]...)
+	w.Buf = plain(w.Buf)
+	w.Buf = append(w.Buf, zeros[:id.MACSize()]...)
+	err := key.Seal(usage, w.Buf[start:])
+	w.End(octets)
+	w.End(cipher)
+	w.End(seq)
+	w.End(field)
+	return err
+}
+
+// zeros is the room that Seal fills; no encryption type needs more.
+var zeros [64]byte
