@@ -62,9 +62,6 @@ func (e *MutualAuthenticationError) Error() string {
 func (e *MutualAuthenticationError) Unwrap() error { return e.Err }
 
 var (
-	// ErrNoProvider is returned, within an [ExchangeError] of stage "credential",
-	// where Transport.Provider is nil and there is no default for it.
-	ErrNoProvider = errors.New("no default provider in this build; set Transport.Provider")
 	// ErrBodyNotReplayable is returned, within an [ExchangeError] of stage
 	// "body", where the server has taken a request's body before it asked for
 	// authentication, and the body cannot be had again.

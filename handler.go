@@ -123,7 +123,7 @@ func (h *Handler) gssProvider() (gss.Provider, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.provider == nil {
-		p, err := defaultProvider()
+		p, err := defaultProvider(h.Logger)
 		if err != nil {
 			return nil, err
 		}

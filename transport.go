@@ -144,7 +144,7 @@ func (t *Transport) gssProvider() (gss.Provider, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.provider == nil {
-		p, err := defaultProvider()
+		p, err := defaultProvider(t.Logger)
 		if err != nil {
 			return nil, err
 		}

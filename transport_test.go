@@ -155,19 +155,6 @@ func TestFailedAuthentication(t *testing.T) {
 	}
 }
 
-func TestNoProvider(t *testing.T) {
-	s := startServer(t)
-	tr := &Transport{Base: s.base(t)}
-	defer tr.CloseIdleConnections()
-	if _, err := defaultProvider(); err == nil {
-		t.Skip("this build has a default provider")
-	}
-	a := get(t, &http.Client{Transport: tr}, s.URL)
-	if a.StatusCode != 401 || !errors.Is(a.ex.Err, ErrNoProvider) {
-		t.Errorf("got %d, %v", a.StatusCode, a.ex.Err)
-	}
-}
-
 func TestUnofferedScheme(t *testing.T) {
 	s := startServer(t, func(s *testServer) { s.challenges = []string{`Basic realm="Negotiate, x"`, "NTLM"} })
 	a := get(t, s.client(t, &Transport{}), s.URL)

@@ -3,7 +3,9 @@ package gss
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Major is a major status code of RFC 2743, section 1.2.1, with the numbers of
@@ -129,10 +131,29 @@ func (e *Error) Error() string {
 	b.WriteString(major.Error())
 	if e.Err != nil {
 		b.WriteString(": ")
-		b.WriteString(e.Err.Error())
+		b.WriteString(printable(e.Err.Error()))
 	}
 	return b.String()
 }
+
+// printable escapes what could disturb a terminal or a log: causes repeat names
+// and texts that a peer has sent.
+func printable(s string) string {
+	if strings.IndexFunc(s, isControl) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if isControl(r) {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func isControl(r rune) bool { return !unicode.IsPrint(r) }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
