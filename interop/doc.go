@@ -8,8 +8,8 @@
 //	go test -tags interop ./interop/
 //
 // The fixtures are not test files, so that tests of other packages may use
-// them too. They import no package of the module but internal ones that read
-// files, and thus never stand in the way of an import.
+// them too. They import no package of the module: what reads a ticket with the
+// code under test cannot contradict it.
 //
 // # How a peer lives
 //
@@ -19,13 +19,14 @@
 // ends them when the test binary dies. A peer that is not installed fails the
 // test and names the Debian package; nothing is skipped.
 //
-// [Shared] is one bed for all tests of a binary: an MIT realm BED.TEST and an
+// Shared is one bed for all tests of a binary: an MIT realm BED.TEST and an
 // Apache web.bed.test in it. A package that uses it has
 //
 //	func TestMain(m *testing.M) { os.Exit(interop.Main(m)) }
 //
 // Tests that change a realm or stop a server take one of their own:
-// [NewMIT], [NewApache], [NewHeimdal], [NewSamba], [NewSquid].
+// NewMIT, NewApache, NewHeimdal, NewSamba, NewSquid and NewAcceptor, a server
+// over MIT's library that checks channel bindings.
 //
 // # Environment
 //
