@@ -37,6 +37,9 @@ type ticketCall struct {
 	done   chan struct{}
 	ticket *kdcclient.Ticket
 	err    error
+	// former is the call that this one replaces, with a ticket that has expired.
+	// It comes back if this one fails, for people to be told about.
+	former *ticketCall
 }
 
 var closedChan = func() chan struct{} {
@@ -106,7 +109,7 @@ func (l *login) get(ctx context.Context, key string, fetch func(context.Context)
 		l.mu.Lock()
 		c := l.tickets[key]
 		if c == nil || c.isDone() && !l.usable(c.ticket) {
-			c = &ticketCall{done: make(chan struct{})}
+			c = &ticketCall{done: make(chan struct{}), former: c}
 			l.store(key, c)
 			l.mu.Unlock()
 			return l.fetch(ctx, key, c, fetch)
@@ -129,12 +132,10 @@ func (l *login) usable(t *kdcclient.Ticket) bool {
 
 func (l *login) fetch(ctx context.Context, key string, c *ticketCall, fetch func(context.Context) (*kdcclient.Ticket, error)) (*kdcclient.Ticket, error) {
 	defer func() {
-		if c.ticket == nil {
-			if c.err == nil { // fetch panicked
-				c.err = context.Canceled
-			}
-			l.drop(key, c)
+		if c.ticket == nil && c.err == nil { // fetch panicked
+			c.err = context.Canceled
 		}
+		l.settle(key, c)
 		close(c.done)
 	}()
 	c.ticket, c.err = fetch(ctx)
@@ -144,13 +145,19 @@ func (l *login) fetch(ctx context.Context, key string, c *ticketCall, fetch func
 	return c.ticket, c.err
 }
 
-// drop forgets the call, unless another has taken its place.
-func (l *login) drop(key string, c *ticketCall) {
+// settle ends a call: one that failed gives way to the former, unless another
+// has taken its place.
+func (l *login) settle(key string, c *ticketCall) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.tickets[key] == c {
+	switch {
+	case c.ticket != nil || l.tickets[key] != c:
+	case c.former != nil:
+		l.tickets[key] = c.former
+	default:
 		delete(l.tickets, key)
 	}
+	c.former = nil
 }
 
 // forget drops a ticket, which a service has refused.
@@ -183,6 +190,9 @@ func (l *login) noTGT() error {
 	var held []string
 	var expired *kdcclient.Ticket
 	for _, c := range l.tickets {
+		if !c.isDone() && c.former != nil {
+			c = c.former
+		}
 		if !c.isDone() || c.ticket == nil {
 			continue
 		}

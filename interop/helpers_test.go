@@ -1,0 +1,61 @@
+//go:build interop
+
+package interop_test
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func writeFile(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func serve(t *testing.T, h http.Handler) string {
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// silentKDC returns a krb5.conf whose KDC takes each request and answers none,
+// and a channel that is closed when it has taken one.
+func silentKDC(t *testing.T) (conf string, asked <-chan struct{}) {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan struct{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 1<<16)
+		for n := 0; ; n++ {
+			if _, _, err := conn.ReadFrom(buf); err != nil {
+				return
+			}
+			if n == 0 {
+				close(got)
+			}
+		}
+	}()
+	t.Cleanup(func() { conn.Close(); <-done })
+	return writeFile(t, "krb5.conf", fmt.Sprintf(`[libdefaults]
+ default_realm = BED.TEST
+ dns_lookup_kdc = false
+[realms]
+ BED.TEST = {
+  kdc = udp/%s
+ }
+`, conn.LocalAddr())), got
+}
