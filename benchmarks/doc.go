@@ -1,0 +1,7 @@
+// Package benchmarks measures the module beside its peers, in one run on one
+// machine, so that the ratio says something where the figures do not:
+//
+//	go test -bench . -count 5
+//
+// It is a module of its own, so that the peers are no dependencies of ours.
+package benchmarks

@@ -1,0 +1,21 @@
+module github.com/go-negotiate/negotiate/benchmarks
+
+go 1.26.0
+
+require (
+	github.com/go-negotiate/negotiate v0.0.0
+	github.com/jcmturner/gokrb5/v8 v8.4.4
+)
+
+require (
+	github.com/hashicorp/go-uuid v1.0.3 // indirect
+	github.com/jcmturner/aescts/v2 v2.0.0 // indirect
+	github.com/jcmturner/dnsutils/v2 v2.0.0 // indirect
+	github.com/jcmturner/gofork v1.7.6 // indirect
+	github.com/jcmturner/goidentity/v6 v6.0.1 // indirect
+	github.com/jcmturner/rpc/v2 v2.0.3 // indirect
+	golang.org/x/crypto v0.59.0 // indirect
+	golang.org/x/net v0.62.0 // indirect
+)
+
+replace github.com/go-negotiate/negotiate => ../
