@@ -57,7 +57,9 @@ type Handler struct {
 	// Unauthorized writes the response to a refused request: a page of the
 	// site's own, or further WWW-Authenticate fields for other schemes. The
 	// challenge is in the header already and the status is 401 whatever it
-	// writes. Nil writes one line of text.
+	// writes. It does not see Authorization either: where other schemes are
+	// accepted too, choose by scheme in front of the Handler. Nil writes one
+	// line of text.
 	Unauthorized http.Handler
 	// Logger gets refusals at level Info and up, and successes at level Debug,
 	// under the attribute logger=negotiate. Nil is slog.Default(). It never gets
@@ -140,10 +142,16 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, id *Identity, rep
 	if len(reply) > 0 {
 		addChallenge(w, reply)
 	}
-	r = r.WithContext(context.WithValue(r.Context(), identityKey{}, id))
+	h.Next.ServeHTTP(w, withoutToken(context.WithValue(r.Context(), identityKey{}, id), r))
+}
+
+// withoutToken returns a copy of r that has no Authorization. The handlers outside
+// keep theirs.
+func withoutToken(ctx context.Context, r *http.Request) *http.Request {
+	r = r.WithContext(ctx)
 	r.Header = r.Header.Clone()
 	r.Header.Del("Authorization")
-	h.Next.ServeHTTP(w, r)
+	return r
 }
 
 func (id *Identity) close() {
@@ -160,7 +168,7 @@ func (h *Handler) challenge(w http.ResponseWriter, r *http.Request, token []byte
 		return
 	}
 	forced := &unauthorizedWriter{ResponseWriter: w}
-	h.Unauthorized.ServeHTTP(forced, r)
+	h.Unauthorized.ServeHTTP(forced, withoutToken(r.Context(), r))
 	forced.WriteHeader(http.StatusUnauthorized)
 }
 

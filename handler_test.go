@@ -591,13 +591,16 @@ func TestUnauthorizedHook(t *testing.T) {
 			if _, ok := negotiate.IdentityFrom(r.Context()); ok {
 				t.Error("a refused request has an identity")
 			}
+			if r.Header.Get("Authorization") != "" {
+				t.Error("the page sees Authorization")
+			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, gsstest.Options{})
 			s.Unauthorized = page
 			ts := s.start(t)
-			a := ask(t, ts.Client(), ts.URL)
+			a := sendToken(t, ts.Client(), ts.URL, []byte("garbage"))
 			a.checkRefused(t)
 			if name == "another scheme" && len(a.Header.Values("WWW-Authenticate")) != 2 {
 				t.Errorf("WWW-Authenticate is %q, want both schemes", a.Header.Values("WWW-Authenticate"))
