@@ -157,34 +157,34 @@ func TestListsAreBounded(t *testing.T) {
 		limit  int
 		encode func(n int) (codec, []byte)
 	}{
-		{"padata of a reply", maxList, func(n int) (codec, []byte) {
+		{"padata of a reply", 256, func(n int) (codec, []byte) {
 			return testCodec(t, "AS-REP"), (&KDCRep{Type: TypeASRep, PAData: make([]PAData, n)}).Append(nil)
 		}},
-		{"padata of a request", maxList, func(n int) (codec, []byte) {
+		{"padata of a request", 256, func(n int) (codec, []byte) {
 			return testCodec(t, "AS-REQ"), (&KDCReq{Type: TypeASReq, PAData: make([]PAData, n)}).Append(nil)
 		}},
-		{"encryption types", maxList, func(n int) (codec, []byte) {
+		{"encryption types", 256, func(n int) (codec, []byte) {
 			return testCodec(t, "AS-REQ"), (&KDCReq{Type: TypeASReq, Body: KDCReqBody{ETypes: make([]int32, n)}}).Append(nil)
 		}},
-		{"additional tickets", maxList, func(n int) (codec, []byte) {
+		{"additional tickets", 256, func(n int) (codec, []byte) {
 			return testCodec(t, "TGS-REQ"), (&KDCReq{Type: TypeTGSReq, Body: KDCReqBody{AddTickets: make([]Ticket, n)}}).Append(nil)
 		}},
-		{"authorization data", maxList, func(n int) (codec, []byte) {
+		{"authorization data", 256, func(n int) (codec, []byte) {
 			return testCodec(t, "EncTicketPart"), (&EncTicketPart{Client: testClient, AuthData: make([]TypedData, n)}).Append(nil)
 		}},
-		{"addresses", maxList, func(n int) (codec, []byte) {
+		{"addresses", 256, func(n int) (codec, []byte) {
 			return testCodec(t, "EncTGSRepPart"), (&EncKDCRepPart{Addresses: make([]TypedData, n)}).Append(TypeTGSRep, nil)
 		}},
-		{"delegated tickets", maxList, func(n int) (codec, []byte) {
+		{"delegated tickets", 256, func(n int) (codec, []byte) {
 			return testCodec(t, "KRB-CRED"), (&Cred{Tickets: make([]Ticket, n)}).Append(nil)
 		}},
-		{"what tells of delegated tickets", maxList, func(n int) (codec, []byte) {
+		{"what tells of delegated tickets", 256, func(n int) (codec, []byte) {
 			return testCodec(t, "EncKrbCredPart"), (&EncCredPart{Info: make([]CredInfo, n)}).Append(nil)
 		}},
-		{"salts", maxList, func(n int) (codec, []byte) {
+		{"salts", 256, func(n int) (codec, []byte) {
 			return testCodec(t, "PA-ETYPE-INFO2"), AppendETypeInfo2(nil, make([]ETypeInfo2, n))
 		}},
-		{"components of a name", maxComponents, func(n int) (codec, []byte) {
+		{"components of a name", 16, func(n int) (codec, []byte) {
 			return testCodec(t, "Ticket"), (&Ticket{Server: principal.Name{Components: make([]string, n)}}).Append(nil)
 		}},
 	} {

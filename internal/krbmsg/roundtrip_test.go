@@ -172,6 +172,42 @@ func TestKRBErrorMicrosecondsAlone(t *testing.T) {
 	}
 }
 
+// The numbers of RFC 4120, section 5.10 and appendix A, or SEQUENCE.
+func TestTags(t *testing.T) {
+	tags := map[string]byte{
+		"Ticket": 1, "Authenticator": 2, "EncTicketPart": 3, "AS-REQ": 10, "AS-REP": 11, "TGS-REQ": 12, "TGS-REP": 13,
+		"AP-REQ": 14, "AP-REP": 15, "KRB-CRED": 22, "EncASRepPart": 25, "EncTGSRepPart": 26, "EncAPRepPart": 27,
+		"EncKrbCredPart": 29, "KRB-ERROR": 30,
+	}
+	for _, c := range testCodecs() {
+		want := byte(0x30)
+		if n, ok := tags[c.name]; ok {
+			want = 0x60 | n
+		}
+		if got := c.encode(c.full)[0]; got != want {
+			t.Errorf("%s begins with %#x, want %#x", c.name, got, want)
+		}
+	}
+	krbError := testCodec(t, "KRB-ERROR")
+	if !IsKRBError(krbError.encode(krbError.full)) || IsKRBError(testTicket.Append(nil)) || IsKRBError(nil) {
+		t.Error("IsKRBError does not tell a KRB-ERROR from other messages")
+	}
+}
+
+// Type 0 is reserved: a checksum or a key of it is as good as none.
+func TestChecksumsAndKeysOfTypeZero(t *testing.T) {
+	c := testCodec(t, "Authenticator")
+	b := c.encode(Authenticator{
+		Client: testClient, Time: testTime, Checksum: Checksum{Type: 1, Sum: []byte("x")}, Subkey: EncryptionKey{Type: 1},
+	})
+	b = replaceOnce(t, b, "\xa0\x03\x02\x01\x01\xa1\x03\x04\x01x", "\xa0\x03\x02\x01\x00\xa1\x03\x04\x01x")
+	b = replaceOnce(t, b, "\xa0\x03\x02\x01\x01\xa1\x02\x04\x00", "\xa0\x03\x02\x01\x00\xa1\x02\x04\x00")
+	got, err := ParseAuthenticator(b)
+	if err != nil || got.Checksum.Sum != nil || got.Subkey.Value != nil {
+		t.Errorf("the checksum is read as %v, the key as one of %d octets, %v", got.Checksum, len(got.Subkey.Value), err)
+	}
+}
+
 // Somebody has to be meant where a decision hangs on it; in a KRB-ERROR of a KDC
 // that knows no better, nobody may be.
 func TestNamesOfNobody(t *testing.T) {

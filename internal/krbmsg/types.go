@@ -1,6 +1,8 @@
 package krbmsg
 
 import (
+	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -17,8 +19,8 @@ type EncryptionKey struct {
 // String does not show the key.
 func (k EncryptionKey) String() string { return "[key]" }
 
-// GoString does not show the key.
-func (k EncryptionKey) GoString() string { return "[key]" }
+// Format does not show the key, whatever the verb: %d would.
+func (k EncryptionKey) Format(s fmt.State, _ rune) { io.WriteString(s, k.String()) }
 
 // LogValue does not show the key.
 func (k EncryptionKey) LogValue() slog.Value { return slog.StringValue("[key]") }
