@@ -9,6 +9,9 @@ func FuzzParse(f *testing.F) {
 	for _, c := range codecs {
 		f.Add(c.encode(c.full))
 	}
+	for name := range goldenMessages {
+		f.Add(golden(f, name))
+	}
 	for _, v := range testVectors() {
 		f.Add(v.bytes(f))
 	}
