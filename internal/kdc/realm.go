@@ -15,13 +15,14 @@ import (
 
 // Defaults of [Options].
 const (
-	DefaultMaxLife      = 24 * time.Hour
-	DefaultMaxRenew     = 7 * 24 * time.Hour
-	DefaultSkew         = 5 * time.Minute
-	DefaultMaxUDPReply  = 4096
-	maxRealmName        = 255
-	maxPrincipalsOfName = 16
+	DefaultMaxLife     = 24 * time.Hour
+	DefaultMaxRenew    = 7 * 24 * time.Hour
+	DefaultSkew        = 5 * time.Minute
+	DefaultMaxUDPReply = 4096
 )
+
+// maxRealmName bounds the length of the realm's name, in octets.
+const maxRealmName = 255
 
 // Options describe a realm. The zero value of each field but Realm is usable.
 type Options struct {

@@ -173,9 +173,8 @@ func (q *request) s4u2proxy(h *header, to target, g *grant) error {
 	t.Client, t.AuthTime = e.Client, e.AuthTime
 	t.EndTime = earlier(t.EndTime, e.EndTime)
 	t.TransitedType, t.Transited = e.TransitedType, e.Transited
-	t.Flags = t.Flags&^carried | e.Flags&carried
-	t.Flags &^= krbmsg.FlagForwardable | krbmsg.FlagRenewable
-	t.Flags |= e.Flags & krbmsg.FlagForwardable
+	const ofUser = carried | krbmsg.FlagForwardable | krbmsg.FlagTransited
+	t.Flags = t.Flags&^(ofUser|krbmsg.FlagRenewable) | e.Flags&ofUser
 	t.RenewTill = noCeiling
 	t.AuthData = e.AuthData
 	return nil

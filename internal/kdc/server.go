@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,8 +35,12 @@ const portAttempts = 64
 // the same port on UDP and TCP. Close ends it.
 func Listen(r *Realm, addr string) (*Server, error) {
 	s := &Server{realm: r}
+	attempts := 1
+	if strings.HasSuffix(addr, ":0") {
+		attempts = portAttempts
+	}
 	var err error
-	for range portAttempts {
+	for range attempts {
 		if s.sockets, err = s.open(addr); err == nil {
 			s.addr = s.sockets.tcp.Addr().String()
 			return s, nil
