@@ -139,10 +139,11 @@ func (s *Server) serve(t Transport, msg []byte, stop <-chan struct{}) (r reply) 
 		s.count.malformed()
 		return reply{}
 	}
+	// Faults are taken in the order in which requests are seen to be counted.
+	f := s.takeFault()
 	arrived := q.kind
 	s.count.arrived(q)
 	defer func() { s.count.answered(q, arrived) }()
-	f := s.takeFault()
 	now := s.realm.o.Now()
 	if f.Kind == FaultSkew {
 		now = now.Add(f.Delay)
