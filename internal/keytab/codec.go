@@ -54,11 +54,10 @@ func parse(b []byte, version int, order binary.ByteOrder) (*Keytab, error) {
 		case size < 0:
 			// The minimum has no positive counterpart in 32 bits.
 			r.Next(uint32(-int64(size)))
-			if r.Err() != nil {
-				// MIT seeks beyond the end here and then finds no more.
-				return k, nil
+			if r.Err() != nil && version == 1 {
+				return nil, fmt.Errorf("%w: octet %d: a hole goes beyond the end", ErrFormat, at)
 			}
-			continue
+			continue // MIT takes a hole that goes beyond the end for the end
 		}
 		body := r.Next(uint32(size))
 		if r.Err() != nil {
