@@ -264,13 +264,15 @@ func TestNoKeysInText(t *testing.T) {
 	c := fullCredential()
 	c.Key, c.Ticket = []byte("very-secret-key!"), []byte("very-secret-ticket")
 	var log bytes.Buffer
-	slog.New(slog.NewTextHandler(&log, nil)).Info("credential", "cred", c)
+	for _, handler := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
+		slog.New(handler).Info("credential", "cred", c, "cache", &Cache{Creds: []Credential{c}})
+	}
 	texts := []string{log.String(), c.String()}
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		texts = append(texts, fmt.Sprintf(format, c), fmt.Sprintf(format, &c), fmt.Sprintf(format, Cache{Creds: []Credential{c}}))
 	}
 	for _, text := range texts {
-		for _, secret := range []string{"very-secret", "766572792d736563", "118 101 114 121", "0x76"} {
+		for _, secret := range []string{"very-secret", "766572792d736563", "118 101 114 121", "0x76", "dmVyeS1zZWNyZXQ"} {
 			if strings.Contains(text, secret) {
 				t.Errorf("a secret is in %q", text)
 			}

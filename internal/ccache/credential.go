@@ -81,6 +81,9 @@ func (c Credential) Format(s fmt.State, verb rune) {
 	fmt.Fprint(s, c.String())
 }
 
+// MarshalText returns String, so that encoders of JSON do not show the key.
+func (c Credential) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
 // LogValue implements slog.LogValuer without key and ticket.
 func (c Credential) LogValue() slog.Value {
 	return slog.GroupValue(

@@ -35,9 +35,18 @@ func TestAppendWaitsForLock(t *testing.T) {
 		if err := AppendCredential(ctx, path, ticketFor(0)); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("while another holds the lock: %v", err)
 		}
-		time.AfterFunc(time.Minute, func() { f.Close() })
+		// The other replaces the file, as kinit does, before it lets go.
+		time.AfterFunc(time.Minute, func() {
+			if err := WriteFile(path, &Cache{Principal: alice}); err != nil {
+				t.Error(err)
+			}
+			f.Close()
+		})
 		if err := AppendCredential(t.Context(), path, ticketFor(0)); err != nil {
 			t.Errorf("after the other has closed: %v", err)
+		}
+		if c, _, err := ReadFile(path); err != nil || len(c.Creds) != 1 {
+			t.Errorf("the ticket is not in the new file: %v, %v", c, err)
 		}
 	})
 }

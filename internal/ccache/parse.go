@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/go-negotiate/negotiate/internal/octets"
@@ -83,10 +82,8 @@ func (c *Cache) add(cred Credential) {
 		c.SetConfig(e.key, e.server, e.value)
 		return
 	}
-	// MIT removes a ticket in place by clearing its end and a setting by
-	// renaming its realm.
-	removed := cred.EndTime.IsZero() && !cred.AuthTime.IsZero()
-	if removed || strings.HasPrefix(cred.Server.Realm, "X-RMED-CONF:") {
+	// MIT removes an entry in place by clearing its end.
+	if removed := cred.EndTime.IsZero() && !cred.AuthTime.IsZero(); removed {
 		return
 	}
 	c.Creds = append(c.Creds, cred)

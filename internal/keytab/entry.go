@@ -34,6 +34,9 @@ func (e Entry) Format(s fmt.State, verb rune) {
 	fmt.Fprint(s, e.String())
 }
 
+// MarshalText returns String, so that encoders of JSON do not show the key.
+func (e Entry) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
+
 // LogValue implements slog.LogValuer without the key.
 func (e Entry) LogValue() slog.Value {
 	return slog.GroupValue(

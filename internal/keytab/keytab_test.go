@@ -284,13 +284,15 @@ func TestFiles(t *testing.T) {
 func TestNoKeysInText(t *testing.T) {
 	e := Entry{Principal: web, KVNO: 3, KeyType: 18, Key: []byte("very-secret-key!")}
 	var log bytes.Buffer
-	slog.New(slog.NewTextHandler(&log, nil)).Info("entry", "entry", e)
+	for _, handler := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
+		slog.New(handler).Info("entry", "entry", e, "keytab", &Keytab{Entries: []Entry{e}})
+	}
 	texts := []string{log.String(), e.String()}
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		texts = append(texts, fmt.Sprintf(format, e), fmt.Sprintf(format, &e), fmt.Sprintf(format, &Keytab{Entries: []Entry{e}}))
 	}
 	for _, text := range texts {
-		for _, secret := range []string{"very-secret", "766572792d736563", "118 101 114 121", "0x76"} {
+		for _, secret := range []string{"very-secret", "766572792d736563", "118 101 114 121", "0x76", "dmVyeS1zZWNyZXQ"} {
 			if strings.Contains(text, secret) {
 				t.Errorf("the key is in %q", text)
 			}

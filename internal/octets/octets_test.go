@@ -39,6 +39,15 @@ func TestNextIsClipped(t *testing.T) {
 	}
 }
 
+// A time that the format cannot hold must not become "no time".
+func TestTimeOutOfRange(t *testing.T) {
+	for in, want := range map[time.Time]uint32{time.Unix(-5, 0): 1, time.Unix(0, 0): 1, time.Unix(1<<40, 0): 1<<32 - 1} {
+		if got := binary.BigEndian.Uint32(AppendTime(nil, in)); got != want {
+			t.Errorf("%v is written as %d, want %d", in, got, want)
+		}
+	}
+}
+
 func TestTime(t *testing.T) {
 	for sec, want := range map[uint32]time.Time{
 		0:          {},

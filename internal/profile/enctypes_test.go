@@ -44,9 +44,10 @@ func TestEnctypesApart(t *testing.T) {
 	if !slices.Equal(c.DefaultTGSEnctypes, []int32{17}) || !slices.Equal(c.DefaultTktEnctypes, []int32{18, 17, 20, 19}) || !slices.Equal(c.PermittedEnctypes, []int32{18, 17}) {
 		t.Errorf("got %+v", c)
 	}
+	c = configOf(t, "")
 	c.DefaultTktEnctypes[0] = 99
-	if DefaultEnctypes()[0] != 18 {
-		t.Error("changing a config's list changes the default")
+	if c.PermittedEnctypes[0] != 18 || DefaultEnctypes()[0] != 18 {
+		t.Error("changing one list changes another")
 	}
 }
 

@@ -22,6 +22,7 @@ func TestSeveralFiles(t *testing.T) {
 		"the second completes":  {"[a]\nb=1\n", "[a]\nb=2\nc=3\n", "a c", []string{"3"}},
 		"final section":         {"[a]*\nb=1\n", "[a]\nc=3\n", "a c", nil},
 		"final section above":   {"[a]*\nb=1\n", "[a]\ns={\nc=3\n}\n", "a s c", nil},
+		"final at the top":      {"[a]*\ns={\nb=1\n}\n", "[a]\ns={\nb=2\n}\n", "a s b", []string{"1"}},
 		"final subsection":      {"[a]\ns={\nb=1\n}*\n", "[a]\ns={\nc=3\n}\n", "a s c", nil},
 		"final by its name":     {"[a]\ns*={\nb=1\n}\n", "[a]\ns={\nc=3\n}\n", "a s c", nil},
 		"final elsewhere":       {"[x]*\nb=1\n", "[a]\nb=2\n", "a b", []string{"2"}},
@@ -63,7 +64,7 @@ func TestNames(t *testing.T) {
 }
 
 func TestDefault(t *testing.T) {
-	dir := tree(t, map[string]string{"1": "[a]\nb=1\n", "2": "[a]\nb=2\n", "bad": "[a]\nb\n"})
+	dir := tree(t, map[string]string{"1": "[a]\nb=1\n", "2": "[a]\nb=2\n", "bad": "[a]\nb\n", "broken": "include @/none\n"})
 	one, two, bad, none := filepath.Join(dir, "1"), filepath.Join(dir, "2"), filepath.Join(dir, "bad"), filepath.Join(dir, "none")
 	list := func(paths ...string) func(string) string {
 		return func(name string) string {
@@ -94,6 +95,9 @@ func TestDefault(t *testing.T) {
 	_, err := Default(list(none))
 	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "KRB5_CONFIG") || !strings.Contains(err.Error(), none) {
 		t.Errorf("all missing: %v", err)
+	}
+	if p, err := Default(list(filepath.Join(dir, "broken"), one)); err == nil || !strings.Contains(err.Error(), "broken:1") {
+		t.Errorf("a file that includes a missing one is passed over: %v, %v", p, err)
 	}
 	if _, err := Default(list(one, bad)); !errors.Is(err, ErrSyntax) || !strings.Contains(err.Error(), bad+":2") {
 		t.Errorf("one is wrong: %v", err)

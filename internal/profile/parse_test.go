@@ -172,7 +172,7 @@ func TestIncludeFails(t *testing.T) {
 		"nodir":   {"nodir:1: ", "none"},
 		"bad":     {"bad:1: ", "wrong:2: ", "="},
 		"folder":  {"folder:1: ", "folder, want a file"},
-		"deepa":   {"deepa:1: ", "deep"},
+		"deepa":   {"deepa:1: ", "more than 10 deep"},
 	} {
 		p, err := Load([]string{filepath.Join(dir, file)})
 		if _, ok := errors.AsType[*Error](err); !ok {

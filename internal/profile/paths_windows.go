@@ -2,8 +2,7 @@ package profile
 
 import "path/filepath"
 
-// systemPaths is MIT's order: the first that exists completes nothing, but
-// having both is rare and harmless.
+// systemPaths names MIT's file of the machine and the older one.
 func systemPaths(getenv func(string) string) []string {
 	var paths []string
 	if dir := getenv("PROGRAMDATA"); dir != "" {
