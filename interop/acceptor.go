@@ -64,11 +64,9 @@ func startAcceptor(ctx context.Context, o AcceptorOptions) (*Acceptor, error) {
 	if err := ensureHost(host); err != nil {
 		return nil, err
 	}
-	keytab, err := o.KDC.keytab(ctx, "HTTP/"+host)
-	if err != nil { // not there yet
-		if keytab, err = o.KDC.addService(ctx, "HTTP/"+host, PrincipalOptions{}); err != nil {
-			return nil, err
-		}
+	keytab, err := o.KDC.serviceKeytab(ctx, "HTTP/"+host)
+	if err != nil {
+		return nil, err
 	}
 	dir, err := newFolder("acceptor")
 	if err != nil {

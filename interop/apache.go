@@ -5,10 +5,8 @@ package interop
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	_ "embed"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -96,29 +94,8 @@ func NewApache(tb testing.TB, o ApacheOptions) *Apache {
 	return a
 }
 
-// Client is a plain HTTP client that trusts the server and dials it without
-// asking the resolver. Tests wrap its transport.
-func (a *Apache) Client(tb testing.TB) *http.Client {
-	tr := a.Transport()
-	tb.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr}
-}
-
-// Transport is a new transport that trusts the server, dials it without asking
-// the resolver and speaks HTTP/2 where the server does.
-func (a *Apache) Transport() *http.Transport {
-	return &http.Transport{
-		TLSClientConfig:   &tls.Config{RootCAs: a.Certificate.Pool},
-		ForceAttemptHTTP2: true,
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			_, port, err := net.SplitHostPort(addr)
-			if err != nil {
-				return nil, err
-			}
-			return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
-		},
-	}
-}
+// Transport is a new transport for the server; see [Transport].
+func (a *Apache) Transport() *http.Transport { return Transport(a.Certificate) }
 
 func startApache(ctx context.Context, o ApacheOptions) (*Apache, error) {
 	httpd, err := need("apache2", "apache2")

@@ -5,7 +5,7 @@ package interop_test
 import (
 	"crypto/sha256"
 	"fmt"
-	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -162,13 +162,10 @@ func TestBedRequestsKerberos(t *testing.T) {
 
 func TestBedGoClient(t *testing.T) {
 	bed := interop.Shared(t)
-	resp, err := bed.Apache.Client(t).Get(bed.Apache.HTTPS + interop.PathAnonymous)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	page, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != 200 || resp.ProtoMajor != 2 || !strings.Contains(string(page), "You are (none).") {
-		t.Errorf("got %s %s %q, %v, want nobody's page over HTTP/2", resp.Proto, resp.Status, page, err)
+	base := bed.Apache.Transport()
+	defer base.CloseIdleConnections()
+	resp, page := get(t, base, bed.Apache.HTTPS+interop.PathAnonymous)
+	if resp.StatusCode != http.StatusOK || resp.ProtoMajor != 2 || !strings.Contains(page, "You are (none).") {
+		t.Errorf("got %s %s and %q, want nobody's page over HTTP/2", resp.Proto, resp.Status, page)
 	}
 }

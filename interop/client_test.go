@@ -178,8 +178,7 @@ func TestClientChannelBindings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			acceptor := interop.NewAcceptor(t, interop.AcceptorOptions{KDC: bed.KDC, Cert: test.cert, Bindings: test.server})
-			tr := newTransport(t, bed.KDC.Config, bed.Alice(t), bed.Apache.Transport())
-			tr.Base.(*http.Transport).TLSClientConfig.RootCAs = acceptor.Certificate.Pool
+			tr := newTransport(t, bed.KDC.Config, bed.Alice(t), interop.Transport(acceptor.Certificate))
 			tr.ChannelBindings = test.bind
 			if resp, got := get(t, tr, acceptor.URL); got != test.want {
 				t.Errorf("got %s and %q, want %q", resp.Status, got, test.want)
@@ -199,5 +198,28 @@ func TestClientCrossRealm(t *testing.T) {
 	tr.Mutual = negotiate.MutualRequired
 	if resp, page := get(t, tr, server.HTTP); !strings.Contains(page, "alice@A.TEST") {
 		t.Errorf("got %s and %q, want the page of alice@A.TEST", resp.Status, page)
+	}
+}
+
+// TestClientIdentitiesNeverCross shares one http.Transport between alice, bob
+// and a client without a credential, on a page where Apache takes whoever holds
+// a connection for whoever authenticated on it.
+func TestClientIdentitiesNeverCross(t *testing.T) {
+	bed := interop.Shared(t)
+	for _, url := range []string{bed.Apache.HTTP + interop.PathBound, bed.Apache.HTTPS + interop.PathBound} {
+		base := bed.Apache.Transport()
+		asAlice := newTransport(t, bed.KDC.Config, bed.Alice(t), base)
+		asBob := newTransport(t, bed.KDC.Config, bed.Bob(t), base)
+		for range 3 {
+			for _, client := range []struct {
+				tr   http.RoundTripper
+				want string
+			}{{asAlice, alice}, {asBob, "bob@BED.TEST"}, {base, ""}} {
+				resp, _ := get(t, client.tr, url)
+				if user := resp.Header.Get("X-Remote-User"); user != client.want {
+					t.Errorf("%s: the client that is %q was taken for %q", url, client.want, user)
+				}
+			}
+		}
 	}
 }

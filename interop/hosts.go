@@ -8,9 +8,20 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"testing"
 )
 
 const hostsFile = "/etc/hosts"
+
+// Host has a name resolve to 127.0.0.1, for a server that the test itself runs
+// and that clients in other processes go to. Root adds it to /etc/hosts; another
+// user's test fails unless it is there.
+func Host(tb testing.TB, name string) {
+	tb.Helper()
+	if err := ensureHost(name); err != nil {
+		tb.Fatal(err)
+	}
+}
 
 // ensureHost has a name resolve to loopback, for the clients that cannot be
 // told an address. Root adds it to /etc/hosts, once; another user is told to.

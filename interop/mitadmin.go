@@ -52,6 +52,17 @@ func (m *MIT) Keytab(tb testing.TB, principals ...string) string {
 	return keytab
 }
 
+// ServiceKeytab is Keytab for a service that is added unless it is there, for
+// tests that share a realm and run more than once.
+func (m *MIT) ServiceKeytab(tb testing.TB, spn string) string {
+	tb.Helper()
+	keytab, err := m.serviceKeytab(tb.Context(), spn)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return keytab
+}
+
 // Rekey gives a principal new keys of the next version. Tickets made before
 // cannot be read with a keytab written after, and the reverse.
 func (m *MIT) Rekey(tb testing.TB, principal string) {
@@ -96,6 +107,13 @@ func (m *MIT) keytab(ctx context.Context, principals ...string) (string, error) 
 	keytab := m.newFile("keytab-", "")
 	_, err := m.runAdmin(ctx, append([]string{"ktadd", "-norandkey", "-k", keytab}, principals...)...)
 	return keytab, err
+}
+
+func (m *MIT) serviceKeytab(ctx context.Context, spn string) (string, error) {
+	if keytab, err := m.keytab(ctx, spn); err == nil {
+		return keytab, nil
+	}
+	return m.addService(ctx, spn, PrincipalOptions{})
 }
 
 // runAdmin looks at what kadmin.local says on standard error, since it exits
