@@ -8,13 +8,15 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/go-negotiate/negotiate"
 	"github.com/go-negotiate/negotiate/interop"
 	"github.com/go-negotiate/negotiate/krb5"
 )
+
+// The tests of this file are about what needs more than the shared bed's Apache
+// and one user: see transport_test.go for those.
 
 // newTransport returns a Transport over the krb5 provider for a realm and a
 // credential cache, with base below it.
@@ -50,100 +52,6 @@ func send(t *testing.T, tr http.RoundTripper, req *http.Request) (resp *http.Res
 		t.Fatal(err)
 	}
 	return resp, string(read)
-}
-
-func TestClientPages(t *testing.T) {
-	bed := interop.Shared(t)
-	ccache := bed.Alice(t)
-	for _, base := range []string{bed.Apache.HTTP, bed.Apache.HTTPS} {
-		for _, path := range []string{interop.PathPlain, interop.PathBound, interop.PathSession, interop.PathDelegated} {
-			tr := newTransport(t, bed.KDC.Config, ccache, bed.Apache.Transport())
-			tr.Mutual = negotiate.MutualRequired
-			resp, page := get(t, tr, base+path)
-			if want := "You are " + alice + "."; resp.StatusCode != http.StatusOK || !strings.Contains(page, want) {
-				t.Errorf("%s%s: got %s and %q, want a page with %q", base, path, resp.Status, page, want)
-			}
-			if exchange, ok := negotiate.ExchangeFrom(resp); !ok || !exchange.MutualVerified || exchange.Delegated {
-				t.Errorf("%s%s: the exchange is %+v, want mutual authentication and no delegation", base, path, exchange)
-			}
-		}
-	}
-}
-
-func TestClientWithoutTicket(t *testing.T) {
-	bed := interop.Shared(t)
-	tr := newTransport(t, bed.KDC.Config, "FILE:/nonexistent", bed.Apache.Transport())
-	resp, _ := get(t, tr, bed.Apache.HTTP+interop.PathPlain)
-	exchange, ok := negotiate.ExchangeFrom(resp)
-	if resp.StatusCode != http.StatusUnauthorized || !ok || exchange.Err == nil {
-		t.Errorf("got %s and the exchange %+v, want 401 and the reason", resp.Status, exchange)
-	}
-}
-
-func TestClientEnctypes(t *testing.T) {
-	for _, enctype := range []string{interop.AES256SHA1, interop.AES128SHA1, interop.AES256SHA2, interop.AES128SHA2} {
-		t.Run(enctype, func(t *testing.T) {
-			kdc := interop.NewMIT(t, interop.MITOptions{})
-			kdc.AddPrincipal(t, "alice", interop.PrincipalOptions{Password: "pw"})
-			server := interop.NewApache(t, interop.ApacheOptions{
-				KDC: kdc, Service: interop.PrincipalOptions{Enctypes: []string{enctype}},
-			})
-			ccache := kdc.Kinit(t, interop.KinitOptions{Principal: "alice", Password: "pw"})
-			tr := newTransport(t, kdc.Config, ccache, server.Transport())
-			tr.Mutual = negotiate.MutualRequired
-			if resp, page := get(t, tr, server.HTTP); !strings.Contains(page, alice) {
-				t.Errorf("got %s and %q, want alice's page", resp.Status, page)
-			}
-		})
-	}
-}
-
-func TestClientDelegation(t *testing.T) {
-	bed := interop.Shared(t)
-	tr := newTransport(t, bed.KDC.Config, bed.Alice(t), bed.Apache.Transport())
-	tr.Delegation = negotiate.DelegateAlways
-	resp, _ := get(t, tr, bed.Apache.HTTPS+interop.PathDelegated)
-	list := bed.KDC.Klist(t, bed.Apache.DelegatedCCache(t, resp.Header.Get("X-Delegated-Ccache")))
-	for _, want := range []string{"Default principal: " + alice, "krbtgt/BED.TEST@BED.TEST"} {
-		if !strings.Contains(list, want) {
-			t.Errorf("the delegated credential cache has no %q:\n%s", want, list)
-		}
-	}
-	tr.Delegation = negotiate.DelegateIfTrusted
-	resp, _ = get(t, tr, bed.Apache.HTTPS+interop.PathDelegated)
-	if ccache := resp.Header.Get("X-Delegated-Ccache"); ccache != "" {
-		t.Errorf("a service without OK-AS-DELEGATE has got the credential cache %q", ccache)
-	}
-}
-
-// TestClientOneTicket has goroutines ask at once for one service's ticket.
-func TestClientOneTicket(t *testing.T) {
-	bed := interop.Shared(t)
-	tr := newTransport(t, bed.KDC.Config, bed.Alice(t), bed.Apache.Transport())
-	before := bed.KDC.Count(t)
-	var all sync.WaitGroup
-	for range 20 {
-		all.Go(func() {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, bed.Apache.HTTP, nil)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			resp, err := tr.RoundTrip(req)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer resp.Body.Close()
-			if user := resp.Header.Get("X-Remote-User"); user != alice {
-				t.Errorf("got %s as %q, want alice's page", resp.Status, user)
-			}
-		})
-	}
-	all.Wait()
-	if got := bed.KDC.Count(t).Sub(before).TGSReq; got != 1 {
-		t.Errorf("20 goroutines made %d TGS-REQs, want 1", got)
-	}
 }
 
 func TestClientUpload(t *testing.T) {

@@ -21,9 +21,9 @@ import (
 // serverHost is the name of the module's own server in the shared bed.
 const serverHost = "server.bed.test"
 
-// serve runs a Handler over TLS under the name host. It answers as
+// serveHandler runs a Handler over TLS under the name host. It answers as
 // [interop.Acceptor] does, and with alice's name in X-Remote-User.
-func serve(t *testing.T, config, keytab, host string, policy negotiate.BindingPolicy) (url string, cert *interop.Certificate) {
+func serveHandler(t *testing.T, config, keytab, host string, policy negotiate.BindingPolicy) (url string, cert *interop.Certificate) {
 	t.Helper()
 	interop.Host(t, host)
 	provider, err := krb5.New(krb5.Options{Config: config})
@@ -82,7 +82,7 @@ func whoami(w http.ResponseWriter, r *http.Request) {
 
 func TestServerCurl(t *testing.T) {
 	bed := interop.Shared(t)
-	url, cert := serve(t, bed.KDC.Config, bed.KDC.ServiceKeytab(t, "HTTP/"+serverHost), serverHost, negotiate.BindingIgnore)
+	url, cert := serveHandler(t, bed.KDC.Config, bed.KDC.ServiceKeytab(t, "HTTP/"+serverHost), serverHost, negotiate.BindingIgnore)
 	env := bed.KDC.Env(bed.Alice(t))
 	got := interop.CurlNegotiate(t, env, "--cacert", cert.CA, "--data", "the body", url)
 	if want := alice + " unbound\nthe body"; got != want {
@@ -103,7 +103,7 @@ func TestServerCurl(t *testing.T) {
 
 func TestServerRequestsKerberos(t *testing.T) {
 	bed := interop.Shared(t)
-	url, cert := serve(t, bed.KDC.Config, bed.KDC.ServiceKeytab(t, "HTTP/"+serverHost), serverHost, negotiate.BindingIgnore)
+	url, cert := serveHandler(t, bed.KDC.Config, bed.KDC.ServiceKeytab(t, "HTTP/"+serverHost), serverHost, negotiate.BindingIgnore)
 	got := interop.RequestsKerberosGet(t, bed.KDC.Env(bed.Alice(t)), url, "required", cert.CA)
 	if want := []string{"200", alice, alice + " unbound", ""}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
@@ -114,7 +114,7 @@ func TestServerChannelBindings(t *testing.T) {
 	bed := interop.Shared(t)
 	env := bed.KDC.Env(bed.Alice(t))
 	for _, policy := range []negotiate.BindingPolicy{negotiate.BindingVerify, negotiate.BindingRequire} {
-		url, cert := serve(t, bed.KDC.Config, bed.KDC.ServiceKeytab(t, "HTTP/"+serverHost), serverHost, policy)
+		url, cert := serveHandler(t, bed.KDC.Config, bed.KDC.ServiceKeytab(t, "HTTP/"+serverHost), serverHost, policy)
 		for name, test := range map[string]struct {
 			bindings []byte
 			status   string
@@ -151,7 +151,7 @@ func TestServerForeignTickets(t *testing.T) {
 
 func meet(t *testing.T, config, ccache, keytab, host, want string) {
 	t.Helper()
-	url, cert := serve(t, config, keytab, host, negotiate.BindingRequire)
+	url, cert := serveHandler(t, config, keytab, host, negotiate.BindingRequire)
 	tr := newTransport(t, config, ccache, interop.Transport(cert))
 	tr.Mutual = negotiate.MutualRequired
 	tr.ChannelBindings = negotiate.BindTLSServerEndPoint
