@@ -189,19 +189,21 @@ func believing(f *flawed) {
 
 const flawVariable = "GSSTEST_FLAW"
 
-// TestSuiteFindsFlaws runs the suite on each flawed provider, in a process of its
+// TestSuiteFindsFlaws runs the subtest on each flawed provider, in a process of its
 // own since it has to fail.
 func TestSuiteFindsFlaws(t *testing.T) {
 	for name := range flaws {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFlawed$")
+			subtest := strings.ReplaceAll(name, " ", "_")
+			pattern := "^TestFlawed$/^" + strings.ReplaceAll(subtest, "/", "$/^") + "$"
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run="+pattern)
 			cmd.Env = append(os.Environ(), flawVariable+"="+name)
 			out, err := cmd.CombinedOutput()
 			if _, ok := errors.AsType[*exec.ExitError](err); !ok {
 				t.Fatalf("the suite passed the flawed provider: %v\n%s", err, out)
 			}
-			if want := "--- FAIL: TestFlawed/" + strings.ReplaceAll(name, " ", "_"); !strings.Contains(string(out), want) {
+			if want := "--- FAIL: TestFlawed/" + subtest; !strings.Contains(string(out), want) {
 				t.Errorf("the suite failed without %q:\n%s", want, out)
 			}
 		})
