@@ -44,10 +44,10 @@ func NewKDC(tb testing.TB, o ...Option) *KDC {
 // the KDC. The caller must close it.
 func Start(o ...Option) *KDC {
 	k := &KDC{tb: noTest{}}
+	k.start(o)
 	var err error
 	k.dir, err = os.MkdirTemp("", "krbtest-")
 	k.check(err)
-	k.start(o)
 	return k
 }
 
