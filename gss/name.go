@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // NameType tells how the Value of a [Name] is to be read (RFC 2743, section 4).
@@ -105,7 +106,7 @@ func ParseName(s string) (Name, error) {
 	}
 	n := Name{Type: typ, Value: value}
 	if typ == NameHostBased {
-		if _, host, ok := n.Service(); !ok || host == "" {
+		if _, host, ok := n.Service(); !ok || host == "" || strings.Contains(host, "@") {
 			return Name{}, fmt.Errorf("%w: %q: want service@host, as in HTTP@web.example.com", ErrBadName, s)
 		}
 	}
@@ -119,11 +120,12 @@ func guessNameType(s string) NameType {
 	if strings.Contains(s, "/") {
 		return NamePrincipal
 	}
-	before, after, ok := strings.Cut(s, "@")
-	switch {
-	case !ok:
+	at := strings.LastIndexByte(s, '@') // one before it is escaped, as in alice\@dom@REALM
+	if at < 0 {
 		return NameUser
-	case before != "HTTP" && after == strings.ToUpper(after) && after != strings.ToLower(after):
+	}
+	before, after := s[:at], s[at+1:]
+	if before != "HTTP" && after == strings.ToUpper(after) && after != strings.ToLower(after) {
 		return NameUser
 	}
 	return NameHostBased
@@ -137,7 +139,7 @@ func checkNameText(s string) error {
 		return fmt.Errorf("%w: it has %d characters, at most 1024 are allowed", ErrBadName, len(s))
 	}
 	for _, r := range s {
-		if r < 0x20 || r == 0x7f {
+		if unicode.IsControl(r) {
 			return fmt.Errorf("%w: %q: control character %q", ErrBadName, s, r)
 		}
 	}

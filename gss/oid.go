@@ -32,19 +32,26 @@ const (
 // use has 10 octets.
 const maxOIDLen = 128
 
+// arcBits bounds the numbers in an object identifier, so that they fit a
+// uint64 with room to spare. The first two share one number.
+const arcBits = 56
+
 // ErrBadOID is returned by ParseOID for text that is no object identifier.
 var ErrBadOID = errors.New("gss: not an object identifier")
 
 // ParseOID reads the dotted form, such as "1.3.6.1.5.5.2". It returns an error
 // that wraps ErrBadOID for anything else.
 func ParseOID(s string) (OID, error) {
+	if len(s) > 4*maxOIDLen {
+		return "", fmt.Errorf("%w: it has %d characters, at most %d are allowed", ErrBadOID, len(s), 4*maxOIDLen)
+	}
 	parts := strings.Split(s, ".")
-	if len(parts) < 2 || len(s) > 4*maxOIDLen {
+	if len(parts) < 2 {
 		return "", fmt.Errorf("%w: %q: want numbers separated by dots", ErrBadOID, s)
 	}
 	arcs := make([]uint64, len(parts))
 	for i, p := range parts {
-		n, err := strconv.ParseUint(p, 10, 32)
+		n, err := strconv.ParseUint(p, 10, arcBits)
 		if err != nil || (len(p) > 1 && p[0] == '0') {
 			return "", fmt.Errorf("%w: %q: bad arc %q", ErrBadOID, s, p)
 		}
@@ -53,7 +60,11 @@ func ParseOID(s string) (OID, error) {
 	if arcs[0] > 2 || (arcs[0] < 2 && arcs[1] > 39) {
 		return "", fmt.Errorf("%w: %q: it cannot begin with %d.%d", ErrBadOID, s, arcs[0], arcs[1])
 	}
-	out := appendArc(nil, arcs[0]*40+arcs[1])
+	top := arcs[0]*40 + arcs[1]
+	if top>>arcBits != 0 {
+		return "", fmt.Errorf("%w: %q: arc %d is too large", ErrBadOID, s, arcs[1])
+	}
+	out := appendArc(nil, top)
 	for _, a := range arcs[2:] {
 		out = appendArc(out, a)
 	}
@@ -74,8 +85,9 @@ func appendArc(b []byte, n uint64) []byte {
 	return append(b, byte(n)&0x7f)
 }
 
-// String returns the dotted form. The empty OID gives "" and octets that are
-// no object identifier give "invalid OID", since a peer may have sent them.
+// String returns the dotted form, which ParseOID reads. The empty OID gives ""
+// and octets that are no object identifier give "invalid OID", since a peer may
+// have sent them.
 func (o OID) String() string {
 	if o == "" {
 		return ""
@@ -87,10 +99,10 @@ func (o OID) String() string {
 	var n uint64
 	first, atStart := true, true
 	for i := range len(o) {
-		if atStart && o[i] == 0x80 || n > 1<<56 {
+		n = n<<7 | uint64(o[i]&0x7f)
+		if atStart && o[i] == 0x80 || n>>arcBits != 0 {
 			return "invalid OID"
 		}
-		n = n<<7 | uint64(o[i]&0x7f)
 		atStart = o[i]&0x80 == 0
 		if !atStart {
 			continue

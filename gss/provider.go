@@ -3,6 +3,7 @@ package gss
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 )
 
@@ -64,7 +65,7 @@ type CredentialOptions struct {
 	// default.
 	Keytab string
 	// Password logs in as Name with a password; empty does not.
-	Password string
+	Password string `json:"-"` // a handler of slog writes structs as JSON
 }
 
 // String leaves out the password.
@@ -78,6 +79,15 @@ func (o CredentialOptions) String() string {
 
 // GoString is String, so that %#v shows no password either.
 func (o CredentialOptions) GoString() string { return "gss.CredentialOptions" + o.String() }
+
+// Format is String or GoString, so that no other verb shows the password.
+func (o CredentialOptions) Format(s fmt.State, verb rune) {
+	if verb == 'v' && s.Flag('#') {
+		io.WriteString(s, o.GoString())
+		return
+	}
+	io.WriteString(s, o.String())
+}
 
 // Credential is what a context is established with. It is safe for concurrent
 // use and is bound to the provider that made it.

@@ -1,7 +1,6 @@
 package gss
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -72,15 +71,13 @@ var majorText = map[Major]string{
 	ErrGapToken:            "an earlier token is missing",
 }
 
-// Error describes the code in a few words.
+// Error describes the code, and the supplementary bits beside it, in a few
+// words.
 func (m Major) Error() string {
-	if s, ok := majorText[m&routineMask]; ok {
-		return s
-	}
 	var parts []string
-	for _, bit := range []Major{ErrDuplicateToken, ErrOldToken, ErrUnseqToken, ErrGapToken} {
-		if m&bit != 0 {
-			parts = append(parts, majorText[bit])
+	for _, code := range []Major{m & routineMask, m & ErrDuplicateToken, m & ErrOldToken, m & ErrUnseqToken, m & ErrGapToken} {
+		if s, ok := majorText[code]; ok {
+			parts = append(parts, s)
 		}
 	}
 	if len(parts) == 0 {
@@ -89,12 +86,20 @@ func (m Major) Error() string {
 	return strings.Join(parts, ", ")
 }
 
-// matches reports whether m carries the code or bit of target.
+// Is reports whether target is the code of m, or one of its supplementary bits,
+// so that errors.Is finds either in a status that has both.
+func (m Major) Is(target error) bool {
+	t, ok := target.(Major)
+	return ok && m.matches(t)
+}
+
+// matches reports whether m carries the code and the bits of target.
 func (m Major) matches(target Major) bool {
-	if r := target & routineMask; r != 0 {
-		return m&routineMask == r
+	if r := target & routineMask; r != 0 && m&routineMask != r {
+		return false
 	}
-	return target != 0 && m&target == target
+	bits := target &^ routineMask
+	return target != 0 && m&bits == bits
 }
 
 // Error is a failure of a provider. It never holds a token, a key or a
@@ -124,11 +129,7 @@ func (e *Error) Error() string {
 	if b.Len() > 0 {
 		b.WriteString(": ")
 	}
-	major := e.Major
-	if major == 0 {
-		major = ErrFailure
-	}
-	b.WriteString(major.Error())
+	b.WriteString(e.major().Error())
 	if e.Err != nil {
 		b.WriteString(": ")
 		b.WriteString(printable(e.Err.Error()))
@@ -158,24 +159,50 @@ func isControl(r rune) bool { return !unicode.IsPrint(r) }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is reports whether target is the Major code of e, or one of its
-// supplementary bits, so that errors.Is works on the sentinels.
-func (e *Error) Is(target error) bool {
-	m, ok := target.(Major)
-	return ok && e.Major.matches(m)
+// major is the code that e is shown as.
+func (e *Error) major() Major {
+	if e.Major == 0 {
+		return ErrFailure
+	}
+	return e.Major
 }
 
-// MajorOf returns the code of the first *Error or Major in err's tree; zero
-// for nil, ErrFailure for an error of any other kind.
+// Is reports whether target is the Major code of e, or one of its
+// supplementary bits, so that errors.Is works on the sentinels.
+func (e *Error) Is(target error) bool { return e.major().Is(target) }
+
+// MajorOf returns the code of the first *Error or Major in err's tree that has
+// one; zero for nil, ErrFailure for an error of any other kind.
 func MajorOf(err error) Major {
 	if err == nil {
 		return 0
 	}
-	if e, ok := errors.AsType[*Error](err); ok && e.Major != 0 {
-		return e.Major
-	}
-	if m, ok := errors.AsType[Major](err); ok {
+	if m := firstMajor(err); m != 0 {
 		return m
 	}
 	return ErrFailure
+}
+
+// firstMajor walks err's tree as errors.Is does. errors.As cannot look for two
+// types at once, nor go on behind an *Error without a code.
+func firstMajor(err error) Major {
+	switch e := err.(type) {
+	case Major:
+		return e
+	case *Error:
+		if e.Major != 0 {
+			return e.Major
+		}
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		return firstMajor(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			if m := firstMajor(inner); m != 0 {
+				return m
+			}
+		}
+	}
+	return 0
 }
