@@ -15,32 +15,38 @@ import (
 	"github.com/go-negotiate/negotiate/internal/principal"
 )
 
-// goldenMessages are the recorded messages of testdata/mit and their codecs.
+// goldenMessages are the recorded messages below testdata and their codecs.
 var goldenMessages = map[string]string{
-	"as-req":                     "AS-REQ",
-	"krb-error-preauth-required": "KRB-ERROR",
-	"as-req-preauth":             "AS-REQ",
-	"as-rep":                     "AS-REP",
-	"krb-error-preauth-failed":   "KRB-ERROR",
-	"krb-error-unknown-service":  "KRB-ERROR",
-	"tgs-req":                    "TGS-REQ",
-	"tgs-rep":                    "TGS-REP",
-	"tgs-req-forward":            "TGS-REQ",
-	"tgs-rep-forward":            "TGS-REP",
-	"ap-req":                     "AP-REQ",
-	"ap-rep":                     "AP-REP",
+	"mit/as-req":                         "AS-REQ",
+	"mit/krb-error-preauth-required":     "KRB-ERROR",
+	"mit/as-req-preauth":                 "AS-REQ",
+	"mit/as-rep":                         "AS-REP",
+	"mit/krb-error-preauth-failed":       "KRB-ERROR",
+	"mit/krb-error-unknown-service":      "KRB-ERROR",
+	"mit/tgs-req":                        "TGS-REQ",
+	"mit/tgs-rep":                        "TGS-REP",
+	"mit/tgs-req-forward":                "TGS-REQ",
+	"mit/tgs-rep-forward":                "TGS-REP",
+	"mit/ap-req":                         "AP-REQ",
+	"mit/ap-rep":                         "AP-REP",
+	"heimdal/krb-error-preauth-required": "KRB-ERROR",
+	"heimdal/as-rep":                     "AS-REP",
+	"heimdal/krb-error-unknown-client":   "KRB-ERROR",
+	"heimdal/krb-error-of-no-service":    "KRB-ERROR",
+	"heimdal/tgs-req":                    "TGS-REQ",
+	"heimdal/tgs-rep":                    "TGS-REP",
 }
 
 func golden(tb testing.TB, name string) []byte {
 	tb.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", "mit", name+".der"))
+	b, err := os.ReadFile(filepath.Join("testdata", filepath.FromSlash(name)+".der"))
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return b
 }
 
-// What MIT's programs sent is encoded, from its values alone, as they did it.
+// What others sent is encoded, from its values alone, as they did it.
 func TestGoldenMessagesEncodeAsTheyWere(t *testing.T) {
 	for name, codec := range goldenMessages {
 		c := testCodec(t, codec)
@@ -115,14 +121,14 @@ func TestGoldenSession(t *testing.T) {
 func (s *session) preauthentication() {
 	t := s.t
 	t.Helper()
-	req := must(ParseKDCReq(golden(t, "as-req")))(t)
+	req := must(ParseKDCReq(golden(t, "mit/as-req")))(t)
 	b := req.Body
 	if !b.Client.Equal(s.client) || !b.Server.Equal(principal.TGS("EXAMPLE.COM", "EXAMPLE.COM")) ||
 		b.Options != OptForwardable|OptRenewable || len(b.ETypes) == 0 || b.ETypes[0] != 18 {
 		t.Errorf("the first request is read as %+v", b)
 	}
 
-	krbErr := must(ParseKRBError(golden(t, "krb-error-preauth-required")))(t)
+	krbErr := must(ParseKRBError(golden(t, "mit/krb-error-preauth-required")))(t)
 	if !errors.Is(krbErr, ErrPreauthRequired) || !krbErr.Client.Equal(s.client) || krbErr.Text != "NEEDED_PREAUTH" {
 		t.Errorf("the demand for pre-authentication is read as %v, of %v", krbErr, krbErr.Client)
 	}
@@ -136,17 +142,17 @@ func (s *session) preauthentication() {
 		t.Errorf("the salts are %v, want %v", got, want)
 	}
 
-	req = must(ParseKDCReq(golden(t, "as-req-preauth")))(t)
+	req = must(ParseKDCReq(golden(t, "mit/as-req-preauth")))(t)
 	stamp, ok := FindPAData(req.PAData, PAEncTimestamp)
 	if !ok {
 		t.Fatal("no PA-ENC-TIMESTAMP is found")
 	}
 	enc := must(ParseEncryptedData(stamp))(t)
 	at := open[time.Time](t, "PA-ENC-TS-ENC", passwordKey(t, "alice-password", "EXAMPLE.COMalice"), UsageASReqTimestamp, enc)
-	if krbErr := must(ParseKRBError(golden(t, "krb-error-preauth-required")))(t); at.Sub(krbErr.ServerTime).Abs() > time.Second {
+	if krbErr := must(ParseKRBError(golden(t, "mit/krb-error-preauth-required")))(t); at.Sub(krbErr.ServerTime).Abs() > time.Second {
 		t.Errorf("the client's time is %v, the KDC's a moment before %v", at, krbErr.ServerTime)
 	}
-	if err := must(ParseKRBError(golden(t, "krb-error-preauth-failed")))(t); !errors.Is(err, ErrPreauthFailed) {
+	if err := must(ParseKRBError(golden(t, "mit/krb-error-preauth-failed")))(t); !errors.Is(err, ErrPreauthFailed) {
 		t.Errorf("the answer to a wrong password is read as %v", err)
 	}
 }
@@ -154,12 +160,12 @@ func (s *session) preauthentication() {
 func (s *session) login() {
 	t := s.t
 	t.Helper()
-	rep := must(ParseKDCRep(TypeASRep, golden(t, "as-rep")))(t)
+	rep := must(ParseKDCRep(TypeASRep, golden(t, "mit/as-rep")))(t)
 	if !rep.Client.Equal(s.client) || !rep.Ticket.Server.IsTGS() || rep.Ticket.Enc.KVNO == 0 {
 		t.Errorf("the reply is for %v, its ticket for %v", rep.Client, rep.Ticket.Server)
 	}
 	s.tgs = open[EncKDCRepPart](t, "EncTGSRepPart", passwordKey(t, "alice-password", "EXAMPLE.COMalice"), UsageASRepPart, rep.Enc)
-	req := must(ParseKDCReq(golden(t, "as-req-preauth")))(t)
+	req := must(ParseKDCReq(golden(t, "mit/as-req-preauth")))(t)
 	if p := s.tgs; p.Nonce != req.Body.Nonce || !p.Server.Equal(rep.Ticket.Server) || !p.KeyExpiration.IsZero() ||
 		p.Flags != FlagForwardable|FlagRenewable|FlagInitial|FlagPreAuth|FlagEncPARep ||
 		!p.StartTime.IsZero() || p.EndTime.Sub(p.AuthTime) != 10*time.Hour || p.RenewTill.Sub(p.AuthTime) != 7*24*time.Hour {
@@ -171,7 +177,7 @@ func (s *session) ticket() {
 	t := s.t
 	t.Helper()
 	key := sessionKey(t, s.tgs.Key)
-	req := must(ParseKDCReq(golden(t, "tgs-req")))(t)
+	req := must(ParseKDCReq(golden(t, "mit/tgs-req")))(t)
 	value, ok := FindPAData(req.PAData, PATGSReq)
 	if !ok {
 		t.Fatal("no PA-TGS-REQ is found")
@@ -185,12 +191,12 @@ func (s *session) ticket() {
 		t.Errorf("the body of the request is not what the client signed: %v", err)
 	}
 
-	rep := must(ParseKDCRep(TypeTGSRep, golden(t, "tgs-rep")))(t)
+	rep := must(ParseKDCRep(TypeTGSRep, golden(t, "mit/tgs-rep")))(t)
 	// Its encrypted part is of FAST (RFC 6113), with a key that is not known here.
 	if !rep.Client.Equal(s.client) || !rep.Ticket.Server.Equal(s.server) || len(rep.PAData) != 1 || rep.PAData[0].Type != PAFXFast {
 		t.Errorf("the reply is for %v, its ticket for %v, with %d elements beside", rep.Client, rep.Ticket.Server, len(rep.PAData))
 	}
-	krbErr := must(ParseKRBError(golden(t, "krb-error-unknown-service")))(t)
+	krbErr := must(ParseKRBError(golden(t, "mit/krb-error-unknown-service")))(t)
 	if !errors.Is(krbErr, ErrSPrincipalUnknown) ||
 		!krbErr.Server.Equal(principal.Service("EXAMPLE.COM", "HTTP", "other.example.com")) {
 		t.Errorf("the answer for an unknown service is read as %v, for %v", krbErr, krbErr.Server)
@@ -203,11 +209,11 @@ func (s *session) ticket() {
 func (s *session) apReq() {
 	t := s.t
 	t.Helper()
-	ap := must(ParseAPReq(golden(t, "ap-req")))(t)
+	ap := must(ParseAPReq(golden(t, "mit/ap-req")))(t)
 	if ap.Options != APMutualRequired || !ap.Ticket.Server.Equal(s.server) {
 		t.Errorf("the AP-REQ has the options %#x and a ticket for %v", ap.Options, ap.Ticket.Server)
 	}
-	rep := must(ParseKDCRep(TypeTGSRep, golden(t, "tgs-rep")))(t)
+	rep := must(ParseKDCRep(TypeTGSRep, golden(t, "mit/tgs-rep")))(t)
 	if !bytes.Equal(ap.Ticket.Raw, rep.Ticket.Raw) {
 		t.Error("the ticket is not the one that the KDC issued")
 	}
@@ -244,7 +250,7 @@ func (s *session) delegation(auth Authenticator) {
 		t.Fatalf("the checksum has %d octets", len(sum))
 	}
 	cred := must(ParseCred(sum[28 : 28+binary.LittleEndian.Uint16(sum[26:])]))(t)
-	rep := must(ParseKDCRep(TypeTGSRep, golden(t, "tgs-rep-forward")))(t)
+	rep := must(ParseKDCRep(TypeTGSRep, golden(t, "mit/tgs-rep-forward")))(t)
 	if len(cred.Tickets) != 1 || !bytes.Equal(cred.Tickets[0].Raw, rep.Ticket.Raw) {
 		t.Error("the delegated ticket is not the one that the KDC issued")
 	}
@@ -261,9 +267,52 @@ func (s *session) delegation(auth Authenticator) {
 func (s *session) apRep() {
 	t := s.t
 	t.Helper()
-	rep := must(ParseAPRep(golden(t, "ap-rep")))(t)
+	rep := must(ParseAPRep(golden(t, "mit/ap-rep")))(t)
 	part := open[EncAPRepPart](t, "EncAPRepPart", sessionKey(t, s.service.Key), UsageAPRepPart, rep.Enc)
 	if !part.Time.Equal(s.authTime) || !part.HasSeq || part.Subkey.IsZero() {
 		t.Errorf("the AP-REP says %+v, want the time %v", part, s.authTime)
+	}
+}
+
+// TestGoldenHeimdal reads what a KDC of Heimdal answers.
+func TestGoldenHeimdal(t *testing.T) {
+	alice, web := principal.New("HEIM.TEST", "alice"), principal.Service("HEIM.TEST", "HTTP", "pw.heim.test")
+	for name, want := range map[string]ErrorCode{
+		"heimdal/krb-error-preauth-required": ErrPreauthRequired,
+		"heimdal/krb-error-unknown-client":   ErrCPrincipalUnknown,
+		"heimdal/krb-error-of-no-service":    ErrNotUs,
+	} {
+		if err := must(ParseKRBError(golden(t, name)))(t); !errors.Is(err, want) {
+			t.Errorf("%s is read as %v, want %v", name, err, want)
+		}
+	}
+	if err := must(ParseKRBError(golden(t, "heimdal/krb-error-of-no-service")))(t); len(err.Server.Components) != 0 {
+		t.Errorf("the error comes from %v, want nobody", err.Server)
+	}
+	demand := must(ParseKRBError(golden(t, "heimdal/krb-error-preauth-required")))(t)
+	if _, ok := FindPAData(must(ParseMethodData(demand.Data))(t), PAETypeInfo2); !ok {
+		t.Error("no PA-ETYPE-INFO2 is found")
+	}
+
+	rep := must(ParseKDCRep(TypeASRep, golden(t, "heimdal/as-rep")))(t)
+	key := passwordKey(t, "alicepw", "HEIM.TESTalice")
+	tgs := open[EncKDCRepPart](t, "EncASRepPart", key, UsageASRepPart, rep.Enc)
+	if !rep.Client.Equal(alice) || !tgs.Server.IsTGS() || tgs.Flags&FlagInitial == 0 {
+		t.Errorf("the KDC tells %v %+v", rep.Client, tgs)
+	}
+
+	req := must(ParseKDCReq(golden(t, "heimdal/tgs-req")))(t)
+	value, _ := FindPAData(req.PAData, PATGSReq)
+	ap := must(ParseAPReq(value))(t)
+	auth := open[Authenticator](t, "Authenticator", sessionKey(t, tgs.Key), UsageTGSReqAuthenticator, ap.Authenticator)
+
+	rep = must(ParseKDCRep(TypeTGSRep, golden(t, "heimdal/tgs-rep")))(t)
+	service := open[EncKDCRepPart](t, "EncTGSRepPart", sessionKey(t, auth.Subkey), UsageTGSRepSubkey, rep.Enc)
+	if service.Nonce != req.Body.Nonce || !service.Server.Equal(web) || !service.AuthTime.Equal(tgs.AuthTime) {
+		t.Errorf("the KDC tells the client %+v", service)
+	}
+	part := open[EncTicketPart](t, "EncTicketPart", passwordKey(t, "web-password", "HEIM.TESTHTTPpw.heim.test"), UsageTicket, rep.Ticket.Enc)
+	if !part.Client.Equal(alice) || !bytes.Equal(part.Key.Value, service.Key.Value) || !part.EndTime.Equal(service.EndTime) {
+		t.Errorf("the ticket says %+v", part)
 	}
 }
