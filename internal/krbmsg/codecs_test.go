@@ -36,7 +36,7 @@ func (c codec) withPadding() codec {
 	return c
 }
 
-// list of values that the messages below are made of.
+// Values that the messages below are made of.
 var (
 	testTime   = time.Date(1994, 6, 10, 6, 3, 17, 123_456_000, time.UTC)
 	testSecond = testTime.Truncate(time.Second)

@@ -136,8 +136,7 @@ func TestVersionsAndTypesOfMessages(t *testing.T) {
 
 // No message passes as another one.
 func TestMessagesAreToldApart(t *testing.T) {
-	// The same on the wire: a number with octets, or one reply's part under the
-	// other's tag.
+	// One parser reads both.
 	alike := map[[2]string]bool{
 		{"EncASRepPart", "EncTGSRepPart"}: true, {"EncTGSRepPart", "EncASRepPart"}: true,
 		{"AS-REQ", "TGS-REQ"}: true, {"TGS-REQ", "AS-REQ"}: true,
