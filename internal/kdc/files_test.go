@@ -95,6 +95,35 @@ func TestConfigText(t *testing.T) {
 	}
 }
 
+func TestCAPaths(t *testing.T) {
+	site := func(realm string, trusts ...string) Site { return Site{Realm: realm, Trusts: trusts} }
+	text := ConfigText(DefaultEnctypes(), site("A", "B"), site("B", "A", "C"), site("C", "B", "D"), site("D", "C"))
+	_, got, _ := strings.Cut(text, "[capaths]\n")
+	want := `	A = {
+		C = B
+		D = B
+		D = C
+	}
+	B = {
+		D = C
+	}
+	C = {
+		A = B
+	}
+	D = {
+		A = C
+		A = B
+		B = C
+	}
+`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if strings.Contains(ConfigText(DefaultEnctypes(), site("A", "B"), site("B", "A")), "capaths") {
+		t.Error("there is a way between neighbours")
+	}
+}
+
 func TestKeytabOfNobody(t *testing.T) {
 	r := newRealm(t)
 	if _, err := r.Keytab("HTTP/x"); err == nil {

@@ -108,10 +108,7 @@ func (r *Realm) reachable() map[*Realm]*Realm {
 	for len(queue) > 0 && len(via) < maxPath {
 		at := queue[0]
 		queue = queue[1:]
-		at.mu.RLock()
-		neighbours := slices.Clone(at.neighbours)
-		at.mu.RUnlock()
-		for _, n := range neighbours {
+		for _, n := range at.adjacent() {
 			if via[n] != nil {
 				continue
 			}
@@ -122,6 +119,13 @@ func (r *Realm) reachable() map[*Realm]*Realm {
 		}
 	}
 	return via
+}
+
+// adjacent returns the realms that are trusted directly.
+func (r *Realm) adjacent() []*Realm {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Clone(r.neighbours)
 }
 
 // nextTo returns the realm over which the way to another leads.
