@@ -1,0 +1,272 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/go-negotiate/negotiate"
+	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/krb5"
+	"github.com/go-negotiate/negotiate/krbtest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"negotiate": main})
+}
+
+// TestScripts runs testdata/script on a realm with alice and a server each. The
+// environment of a script is that of alice, with a ticket:
+//
+//	URL, TLS     the server over HTTP, and over HTTPS with HTTP/2
+//	CACERT       the authority of its certificate
+//	KDC          the KDC's address
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		Setup:               setup,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits":    exits,
+			"kdc":      controlKDC,
+			"ccache":   makeCCache,
+			"keytab":   makeKeytab,
+			"notokens": noTokens,
+			"unused":   unused,
+		},
+	})
+}
+
+// bed is what a script runs on.
+type bed struct {
+	kdc *krbtest.KDC
+	web *webServer
+}
+
+type bedKey struct{}
+
+func setup(env *testscript.Env) error {
+	b := &bed{kdc: krbtest.Start()}
+	env.Defer(b.kdc.Close)
+	b.kdc.AddPrincipal("alice", "alice's password")
+	b.kdc.AddService("HTTP/127.0.0.1")
+	b.kdc.AddService("HTTP/web.krb.test", krbtest.OKAsDelegate())
+	keytab := b.kdc.Keytab("HTTP/127.0.0.1", "HTTP/web.krb.test")
+	var err error
+	if b.web, err = startWeb(b.kdc, keytab); err != nil {
+		return err
+	}
+	env.Defer(b.web.close)
+	cacert := filepath.Join(env.WorkDir, "ca.pem")
+	if err := os.WriteFile(cacert, b.web.authority(), 0o666); err != nil {
+		return err
+	}
+	env.Setenv("URL", b.web.plain.URL)
+	env.Setenv("TLS", b.web.tls.URL)
+	env.Setenv("CACERT", cacert)
+	env.Setenv("KDC", b.kdc.Addr())
+	env.Setenv("KRB5_CONFIG", b.kdc.ConfigPath())
+	env.Setenv("KRB5CCNAME", b.kdc.CCache("alice"))
+	env.Setenv("SERVICE_KEYTAB", keytab)
+	env.Values[bedKey{}] = b
+	return nil
+}
+
+func bedOf(ts *testscript.TestScript) *bed { return ts.Value(bedKey{}).(*bed) }
+
+// exits runs a command and checks its exit status: exits 4 negotiate get URL.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits status command [arguments]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("%s exits with %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+// controlKDC takes the KDC down or up: kdc down|up|silent.
+func controlKDC(ts *testscript.TestScript, _ bool, args []string) {
+	kdc := bedOf(ts).kdc
+	switch strings.Join(args, " ") {
+	case "down":
+		kdc.SetFault(krbtest.Refuse())
+	case "silent":
+		kdc.SetFault(krbtest.Silent())
+	case "up":
+		kdc.SetFault(krbtest.Fault{})
+	case "rekey alice":
+		kdc.Rekey("alice", "another password")
+	case "rekey web":
+		kdc.Rekey("HTTP/127.0.0.1", "")
+	default:
+		ts.Fatalf("kdc: %q", args)
+	}
+}
+
+// makeCCache sets KRB5CCNAME to a new cache of alice: ccache
+// fresh|expired|unforwardable|complete.
+func makeCCache(ts *testscript.TestScript, _ bool, args []string) {
+	options := map[string][]krbtest.TicketOption{
+		"fresh":         nil,
+		"expired":       {krbtest.ExpiresIn(-time.Hour)},
+		"unforwardable": {krbtest.WithoutForwarding()},
+		"complete":      {krbtest.WithTicket("HTTP/127.0.0.1")},
+	}
+	o, ok := options[strings.Join(args, " ")]
+	if !ok {
+		ts.Fatalf("ccache: %q", args)
+	}
+	ts.Setenv("KRB5CCNAME", bedOf(ts).kdc.CCache("alice", o...))
+}
+
+// makeKeytab writes a keytab: keytab file principal.
+func makeKeytab(ts *testscript.TestScript, _ bool, args []string) {
+	bedOf(ts).kdc.WriteKeytab(ts.MkAbs(args[0]), args[1:]...)
+}
+
+// base64Token is what a token would look like.
+var base64Token = regexp.MustCompile(`[A-Za-z0-9+/]{40,}`)
+
+// noTokens checks that neither output of the last command has a token in it.
+func noTokens(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, name := range []string{"stdout", "stderr"} {
+		if found := base64Token.FindString(ts.ReadFile(name)); found != "" {
+			ts.Fatalf("%s has what may be a token: %s", name, found)
+		}
+	}
+}
+
+// unused sets a variable to an address at which nobody listens.
+func unused(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Check(l.Close())
+	ts.Setenv(args[0], l.Addr().String())
+}
+
+// webServer is a server with pages that the client has to cope with.
+type webServer struct {
+	plain, tls *httptest.Server
+}
+
+func startWeb(kdc *krbtest.KDC, keytab string) (*webServer, error) {
+	p, err := krb5.New(krb5.Options{Config: kdc.ConfigPath(), Keytab: keytab})
+	if err != nil {
+		return nil, err
+	}
+	plain, err := startServer(p, false)
+	if err != nil {
+		return nil, err
+	}
+	tls, err := startServer(p, true)
+	if err != nil {
+		plain.Close()
+		return nil, err
+	}
+	return &webServer{plain, tls}, nil
+}
+
+func startServer(p gss.Provider, withTLS bool) (*httptest.Server, error) {
+	protected := &negotiate.Handler{Provider: p, Next: http.HandlerFunc(protectedPages)}
+	mux := http.NewServeMux()
+	mux.Handle("/", protected)
+	mux.HandleFunc("/public", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "public\n") })
+	mux.HandleFunc("/broken", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		io.WriteString(w, "not a hundred octets\n")
+	})
+	mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/who", http.StatusFound) })
+	mux.HandleFunc("/loop", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/loop", http.StatusFound) })
+	mux.HandleFunc("/impostor", impostor("Negotiate "+base64.StdEncoding.EncodeToString([]byte("no token")), http.StatusOK))
+	mux.HandleFunc("/mute", impostor("", http.StatusOK))
+	mux.HandleFunc("/mute500", impostor("", http.StatusInternalServerError))
+	mux.HandleFunc("/refuses", impostor("", http.StatusUnauthorized))
+	mux.HandleFunc("/basic", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("WWW-Authenticate", `Basic realm="a place"`)
+		http.Error(w, "try a password", http.StatusUnauthorized)
+	})
+	srv := httptest.NewUnstartedServer(mux)
+	srv.EnableHTTP2 = withTLS
+	if !withTLS {
+		srv.Start()
+		return srv, nil
+	}
+	srv.StartTLS()
+	return srv, nil
+}
+
+// impostor asks for a token and accepts any, without proving its identity.
+func impostor(proof string, status int) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			w.Header().Set("WWW-Authenticate", "Negotiate")
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if status == http.StatusUnauthorized {
+			proof = "Negotiate"
+		}
+		if proof != "" {
+			w.Header().Set("WWW-Authenticate", proof)
+		}
+		w.WriteHeader(status)
+		io.WriteString(w, "trust me\n")
+	}
+}
+
+func protectedPages(w http.ResponseWriter, r *http.Request) {
+	id, _ := negotiate.IdentityFrom(r.Context())
+	switch r.URL.Path {
+	case "/who":
+		fmt.Fprintf(w, "You are %s.\n", id.Principal)
+	case "/flags":
+		fmt.Fprintf(w, "flags %s, delegated %t, mechanism %s, bound %t\n", id.Flags, id.Delegated != nil, id.Mechanism.Describe(), id.ChannelBound)
+	case "/echo":
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%s %s\n", r.Method, r.Proto)
+		for _, name := range []string{"Content-Type", "Accept", "User-Agent", "X-One"} {
+			if values, ok := r.Header[name]; ok {
+				fmt.Fprintf(w, "%s: %q\n", name, values)
+			}
+		}
+		fmt.Fprintf(w, "Host: %s\nbody: %q\n", r.Host, body)
+	default:
+		http.Error(w, "there is no such page", http.StatusNotFound)
+	}
+}
+
+func (s *webServer) authority() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.tls.Certificate().Raw})
+}
+
+func (s *webServer) close() {
+	s.plain.Close()
+	s.tls.Close()
+}
