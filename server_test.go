@@ -5,9 +5,11 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,6 +28,7 @@ type testServer struct {
 	next     http.HandlerFunc // what an authenticated client gets; nil tells its name
 
 	bound      bool                                     // a connection, once authenticated, stays so
+	lazy       bool                                     // asks before it reads a body
 	challenges []string                                 // the 401's headers; nil is "Negotiate"
 	bindings   *gss.ChannelBindings                     // the acceptor's
 	before     func(http.ResponseWriter, *http.Request) // runs first
@@ -92,6 +95,7 @@ func start(t *testing.T, run func(*httptest.Server), options ...serverOption) *t
 func (s *testServer) base(t *testing.T) *http.Transport {
 	b := s.Client().Transport.(*http.Transport).Clone()
 	b.Protocols = nil
+	b.ExpectContinueTimeout = 10 * time.Second
 	b.ForceAttemptHTTP2 = s.EnableHTTP2
 	t.Cleanup(b.CloseIdleConnections)
 	return b
@@ -123,7 +127,7 @@ func (s *testServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	auth := r.Header.Get("Authorization")
 	var body []byte
-	if r.Header.Get("Expect") == "" || auth != "" {
+	if !s.lazy || auth != "" || r.URL.Path == "/open" {
 		body, _ = io.ReadAll(r.Body)
 	}
 	s.mu.Lock()
@@ -310,3 +314,20 @@ func serverBindings(t *testing.T, s *httptest.Server) *gss.ChannelBindings {
 	}
 	return b
 }
+
+// urlT is a shorter name where lines get long.
+type urlT = url.URL
+
+// hangUp writes text to the client, HTTP/1.1 only, and closes the connection.
+func hangUp(w http.ResponseWriter, text string) {
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	io.WriteString(conn, text)
+	conn.Close()
+	panic(http.ErrAbortHandler)
+}
+
+// silent is a server's log that nobody reads.
+var silent = log.New(io.Discard, "", 0)
