@@ -16,10 +16,17 @@ type conn struct {
 	net    net.Conn             // for httptrace
 	tls    *tls.ConnectionState // nil without TLS, or if not known
 	shared bool                 // HTTP/2: several exchanges at a time
+	// proxied tells that a token was shown to the proxy which it leads through,
+	// before the server was spoken to.
+	proxied bool
+	// proved tells that the proxy which it leads to has proved its identity. It
+	// belongs to the one exchange that is on the connection.
+	proved bool
 
 	// All that follows is guarded by pool.mu.
 	host    *host
 	owner   identity // nobody: it is clean
+	told    bool     // the server, and not a proxy only, was shown a token
 	users   []identity
 	used    bool // it has carried a request
 	once    bool // to be closed when it becomes idle
@@ -43,10 +50,10 @@ func (c *conn) suits(want wanted) bool {
 	if c.cc.Err() != nil || c.cc.Available() == 0 || c.once {
 		return false
 	}
-	if !c.clean() && (want.clean || c.owner != want.id) {
+	if !c.clean() && (want.clean && c.told || c.owner != want.id) {
 		return false
 	}
-	if want.label && !c.canLabel(want.id) {
+	if (want.label || want.proxy) && !c.canLabel(want.id) {
 		return false
 	}
 	if c.shared {

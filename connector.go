@@ -1,6 +1,7 @@
 package negotiate
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"maps"
@@ -20,12 +21,13 @@ import (
 //   - would announce "Connection: close" between the legs of a context, if
 //     DisableKeepAlives is set.
 type connector struct {
-	any *http.Transport // the protocols of the original
-	h1  *http.Transport // HTTP/1.1 only
+	base *http.Transport // a plain copy, for tunnels
+	any  *http.Transport // the protocols of the original
+	h1   *http.Transport // HTTP/1.1 only
 }
 
 func newConnector(base *http.Transport) *connector {
-	return &connector{any: copyTransport(base, false), h1: copyTransport(base, true)}
+	return &connector{base: base.Clone(), any: copyTransport(base, false), h1: copyTransport(base, true)}
 }
 
 func copyTransport(base *http.Transport, h1 bool) *http.Transport {
@@ -33,7 +35,12 @@ func copyTransport(base *http.Transport, h1 bool) *http.Transport {
 	c.MaxConnsPerHost = 0
 	c.DisableKeepAlives = false
 	c.MaxIdleConnsPerHost = 0
-	c.Proxy = func(req *http.Request) (*url.URL, error) { return dialOf(req.Context()).route.proxy, nil }
+	c.Proxy = func(req *http.Request) (*url.URL, error) {
+		if d := dialOf(req.Context()); d.tunnel == nil {
+			return d.route.proxy, nil
+		}
+		return nil, nil // the dialer goes through the proxy
+	}
 	setProtocols(c, base, h1)
 	recordConns(c)
 	return c
@@ -74,17 +81,49 @@ func recordConns(c *http.Transport) {
 	}
 	c.DialContext = recorded(dial)
 	if c.DialTLSContext != nil {
-		c.DialTLSContext = recorded(c.DialTLSContext)
+		c.DialTLSContext = recordedTLS(c, c.DialTLSContext)
 	} else if c.DialTLS != nil {
 		old := c.DialTLS
-		c.DialTLSContext = recorded(func(_ context.Context, network, addr string) (net.Conn, error) { return old(network, addr) })
+		c.DialTLSContext = recordedTLS(c, func(_ context.Context, network, addr string) (net.Conn, error) { return old(network, addr) })
 	}
+}
+
+// recordedTLS is recorded for a dialer that makes TLS connections. Like
+// net/http it is not used through a tunnel, where TLSClientConfig counts.
+func recordedTLS(c *http.Transport, dial dialFunc) dialFunc {
+	direct := recorded(dial)
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		d := dialOf(ctx)
+		if d.tunnel == nil {
+			return direct(ctx, network, addr)
+		}
+		conn, err := d.tunnel.dial(ctx)
+		if err != nil {
+			return nil, err
+		}
+		d.setConn(conn)
+		host, _, _ := net.SplitHostPort(addr)
+		return tls.Client(conn, clientConfig(c.TLSClientConfig, host)), nil // the caller makes the handshake
+	}
+}
+
+// clientConfig is the configuration for a handshake with host.
+func clientConfig(config *tls.Config, host string) *tls.Config {
+	if config = config.Clone(); config == nil {
+		config = new(tls.Config)
+	}
+	config.ServerName = cmp.Or(config.ServerName, host)
+	return config
 }
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
 func recorded(dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		dial := dial
+		if d := dialOf(ctx); d.tunnel != nil {
+			dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return d.tunnel.dial(ctx) }
+		}
 		conn, err := dial(ctx, network, addr)
 		if err == nil {
 			dialOf(ctx).setConn(conn)
@@ -95,7 +134,8 @@ func recorded(dial dialFunc) dialFunc {
 
 // dialing is one connection in the making.
 type dialing struct {
-	route route
+	route  route
+	tunnel *tunnel // nil: net/http sees to proxies
 
 	mu   sync.Mutex
 	conn net.Conn
@@ -124,6 +164,10 @@ func (d *dialing) setTLS(s tls.ConnectionState, err error) {
 // dial makes a connection.
 func (c *connector) dial(ctx context.Context, r route) (*conn, error) {
 	d := &dialing{route: r}
+	if r.auth != nil && r.tunnels() {
+		d.tunnel = &tunnel{base: c.base, login: r.auth.to(r.proxy), addr: r.addr}
+		defer d.tunnel.login.close()
+	}
 	ctx = context.WithValue(ctx, dialKey{}, d)
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{TLSHandshakeDone: d.setTLS})
 	t := c.any
@@ -141,9 +185,10 @@ func (c *connector) dial(ctx context.Context, r route) (*conn, error) {
 		state = nil // it would be an HTTPS proxy's
 	}
 	return &conn{
-		cc:     cc,
-		net:    d.conn,
-		tls:    state,
-		shared: state != nil && state.NegotiatedProtocol == "h2" || cc.Available() > 1,
+		cc:      cc,
+		net:     d.conn,
+		tls:     state,
+		shared:  state != nil && state.NegotiatedProtocol == "h2" || cc.Available() > 1,
+		proxied: d.tunnel != nil && d.tunnel.login.legs > 0,
 	}, nil
 }

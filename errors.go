@@ -18,6 +18,7 @@ const (
 	StageBody       = "body"       // the request's body cannot be sent again
 	StageConnection = "connection" // the connection that holds the context is gone
 	StageRejected   = "rejected"   // the server refused the token
+	StageProxy      = "proxy"      // a proxy let nothing pass
 )
 
 // ExchangeError tells why an authentication came to nothing. It never holds a

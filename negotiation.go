@@ -33,6 +33,7 @@ type negotiation struct {
 	route   route
 	conn    *conn // nil where Base does without the pool
 	session *session
+	proxy   forwarded
 
 	stopped  bool  // the response at hand is the last
 	spoiled  bool  // n.conn may hold state of a broken context at the server
@@ -63,6 +64,7 @@ func newNegotiation(t *Transport, c *client, req *http.Request) *negotiation {
 // close releases what an exchange holds, whatever its outcome.
 func (n *negotiation) close() {
 	n.end()
+	n.proxy.close()
 	n.who.close()
 	n.body.finish()
 	if n.conn != nil {
@@ -76,13 +78,13 @@ func (n *negotiation) run() (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := n.send(token)
-	for err == nil && !n.stopped && resp.StatusCode == http.StatusUnauthorized {
-		token, err = n.answer(resp)
+	for err == nil && !n.stopped {
+		token, err = n.reply(resp, token)
 		if err != nil {
 			discard(resp.Body)
 			break
 		}
-		if token == nil {
+		if token == nil && n.proxy.token == nil {
 			break
 		}
 		resp, err = n.follow(resp, token)
@@ -93,6 +95,27 @@ func (n *negotiation) run() (*http.Response, error) {
 	return n.finish(resp)
 }
 
+// maxRequests bounds the requests of one exchange, whoever asks for them.
+const maxRequests = 4 * maxLegs
+
+// reply makes the token that the response at hand asks for, after a leg with the
+// token last. With nil, and none for a proxy, the response is the last.
+func (n *negotiation) reply(resp *http.Response, last []byte) ([]byte, error) {
+	if n.ex.Legs >= maxRequests {
+		return n.giveUp(&ExchangeError{StageStep, errTooLong})
+	}
+	if resp.StatusCode == http.StatusProxyAuthRequired && n.forwards() {
+		return n.answerProxy(resp, last)
+	}
+	if err := n.settleProxy(resp); err != nil {
+		return nil, err
+	}
+	if resp.StatusCode == http.StatusUnauthorized {
+		return n.answer(resp)
+	}
+	return nil, nil
+}
+
 // open finds the first connection and, where one may go out unasked, a token.
 func (n *negotiation) open() (token []byte, err error) {
 	preempt := n.preempts()
@@ -101,14 +124,18 @@ func (n *negotiation) open() (token []byte, err error) {
 			return nil, err
 		}
 		n.route.h1 = n.c.h1only.has(origin(n.req.URL))
+		n.route.auth = n.proxyAuth()
 		want := wanted{id: n.who.id, label: preempt}
 		want.clean = n.t.Mutual == MutualRequired && !n.mayPreempt()
 		if err := n.connect(want); err != nil {
 			return nil, err
 		}
+		if err := n.preemptProxy(); err != nil {
+			return nil, err
+		}
 		// A server that takes the connection for the client's identity would
 		// not ask on it again, and so never prove its own.
-		preempt = preempt || n.t.Mutual == MutualRequired && n.c.pool.labelled(n.conn)
+		preempt = preempt || n.t.Mutual == MutualRequired && n.c.pool.told(n.conn)
 	}
 	if !preempt {
 		return nil, nil
@@ -310,17 +337,26 @@ func (n *negotiation) pin(token []byte) ([]byte, error) {
 	if p == nil {
 		return token, nil
 	}
-	if n.session.peer {
-		if n.conn.lost() {
+	if n.session != nil && n.session.peer || n.proxy.holds() {
+		if n.conn.lost() || !n.label(token) {
 			return nil, &unsentError{&ExchangeError{StageConnection, errConnClosed}}
 		}
 		return token, nil
 	}
-	if !n.spoiled && n.conn.ready() && p.label(n.conn, n.who.id) {
+	if !n.spoiled && n.conn.ready() && n.label(token) {
 		return token, nil
 	}
 	n.leaveConn()
-	return n.move(token, wanted{id: n.who.id, label: true})
+	return n.move(token, wanted{id: n.who.id, label: token != nil, proxy: n.proxy.token != nil})
+}
+
+// label makes the connection the identity's own, for a token to the server or
+// else to the proxy.
+func (n *negotiation) label(token []byte) bool {
+	if token == nil {
+		return n.c.pool.labelForProxy(n.conn, n.who.id)
+	}
+	return n.c.pool.label(n.conn, n.who.id)
 }
 
 // move takes another connection for the token, and makes another token if the
@@ -329,7 +365,7 @@ func (n *negotiation) move(token []byte, want wanted) ([]byte, error) {
 	if err := n.connect(want); err != nil {
 		return nil, err
 	}
-	if !n.boundElsewhere(n.conn.tls) {
+	if token == nil || !n.boundElsewhere(n.conn.tls) {
 		return token, nil
 	}
 	token, err := n.begin(n.conn.tls)
@@ -481,6 +517,9 @@ func (n *negotiation) handOver(resp *http.Response) {
 // not sent before the server has accepted the request.
 func (n *negotiation) header(token []byte) http.Header {
 	h := n.req.Header.Clone()
+	if n.proxy.token != nil {
+		h.Set("Proxy-Authorization", encodeToken(n.proxy.token))
+	}
 	if token != nil {
 		h.Set("Authorization", encodeToken(token))
 		return h

@@ -59,7 +59,8 @@ func newPool(base *http.Transport) *pool {
 type wanted struct {
 	id    identity
 	label bool // a token of id will be written to it
-	clean bool // it must carry nobody's token, not even id's
+	clean bool // the server must have seen nobody's token on it, not even id's
+	proxy bool // a token of id for the proxy will be written to it
 	fresh bool // it must not have been used
 }
 
@@ -137,6 +138,9 @@ func (p *pool) use(c *conn, want wanted) {
 	p.wake(c)
 	c.users = append(c.users, want.id)
 	if want.label {
+		c.told = true
+	}
+	if want.label || want.proxy {
 		c.owner = want.id
 	}
 }
@@ -182,6 +186,9 @@ func (p *pool) dial(ctx context.Context, h *host, r route, want wanted) (*conn, 
 	c.host, c.once = h, p.once
 	h.h2 = c.shared
 	h.conns = append(h.conns, c)
+	if c.proxied {
+		c.owner = want.id
+	}
 	p.use(c, want)
 	p.signalAll(h)
 	p.unlock()
@@ -228,15 +235,33 @@ func (p *pool) label(c *conn, id identity) bool {
 	if !c.canLabel(id) {
 		return false
 	}
+	c.owner, c.told = id, true
+	return true
+}
+
+// labelForProxy makes c id's own for a token to the proxy that it leads to.
+func (p *pool) labelForProxy(c *conn, id identity) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !c.canLabel(id) {
+		return false
+	}
 	c.owner = id
 	return true
 }
 
-// labelled reports whether a token was written to c.
-func (p *pool) labelled(c *conn) bool {
+// owned reports whether c is some identity's own.
+func (p *pool) owned(c *conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return !c.clean()
+}
+
+// told reports whether a token was shown to the server on c.
+func (p *pool) told(c *conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return c.told
 }
 
 // carry notes that c is about to carry a request, and whether it shall be closed

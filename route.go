@@ -13,8 +13,15 @@ import (
 type route struct {
 	scheme, addr string // addr is host:port
 	proxy        *url.URL
-	h1           bool // HTTP/1.1 only
+	h1           bool       // HTTP/1.1 only
+	auth         *proxyAuth // for the proxy; nil for none
 }
+
+// tunnels reports whether connections lead through a proxy by CONNECT.
+func (r route) tunnels() bool { return r.scheme == "https" && httpProxy(r.proxy) }
+
+// forwards reports whether requests are for a proxy to forward.
+func (r route) forwards() bool { return r.scheme == "http" && httpProxy(r.proxy) }
 
 // routeKey tells routes apart.
 type routeKey struct {

@@ -23,10 +23,11 @@ func (n *negotiation) send(token []byte) (*http.Response, error) {
 		resp, err := n.attempt(leg)
 		switch {
 		case err == nil:
+			n.proxy.sent, n.proxy.token = n.proxy.token != nil, nil
 			return resp, nil
 		case n.ctx.Err() != nil:
 			return nil, context.Cause(n.ctx)
-		case token != nil && n.session.peer:
+		case token != nil && n.session.peer, n.proxy.holds():
 			return nil, &ExchangeError{StageConnection, err}
 		case n.conn == nil || resent == maxResends || !leg.mayResend(err) || n.body.replayable(n.ctx) != nil:
 			return nil, err
@@ -47,7 +48,10 @@ func (n *negotiation) renew(token []byte, h1 bool) ([]byte, error) {
 		n.route.h1 = true
 		n.c.h1only.add(origin(n.req.URL))
 	}
-	err := n.connect(wanted{id: n.who.id, label: token != nil, fresh: true})
+	err := n.connect(wanted{id: n.who.id, label: token != nil, proxy: n.proxy.token != nil, fresh: true})
+	if err == nil {
+		err = n.renewProxy()
+	}
 	if err != nil || token == nil {
 		return nil, err
 	}

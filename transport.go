@@ -76,6 +76,17 @@ type Transport struct {
 	Delegation Delegation
 	// ChannelBindings ties tokens to the TLS channel. The zero value is BindNone.
 	ChannelBindings ChannelBindings
+	// ProxyNegotiate answers an HTTP proxy that asks with 407, for http and for
+	// CONNECT, with a token for HTTP@ the proxy's host. Base.Proxy tells which
+	// proxy that is; a proxy URL with a user name is left to Basic, and SOCKS
+	// proxies are left alone. It needs an *http.Transport as Base. If false, the
+	// 407 is returned, or is the error of the connection.
+	ProxyNegotiate bool
+	// ProxyMutual says whether such a proxy has to prove its identity too, by a
+	// token in the Proxy-Authenticate or Proxy-Authentication-Info header of its
+	// answer. Few proxies can. The zero value is MutualDisabled. A proxy that
+	// fails is the request's error, whatever the status.
+	ProxyMutual Mutual
 	// Allow is asked once for each request, before anything is sent, whether it
 	// may be authenticated. Nil allows any origin that asks. With Allow set,
 	// what it allows may also get an unasked token or a delegated credential

@@ -1,0 +1,116 @@
+package negotiate
+
+import (
+	"context"
+	"errors"
+	"net/http"
+)
+
+// forwarded is what a negotiation knows of a proxy that forwards its requests,
+// as proxies do for http. For https they see CONNECT only: see tunnel.go.
+type forwarded struct {
+	login *proxyLogin // nil: the proxy has not asked yet
+	token []byte      // for the next leg, nil for none
+	sent  bool        // the last leg had a token for the proxy
+}
+
+// forwards reports whether a proxy that may be authenticated to forwards the
+// request.
+func (n *negotiation) forwards() bool {
+	return n.conn != nil && n.route.auth != nil && n.route.forwards()
+}
+
+// preemptProxy makes a token for a proxy that is known to ask, on a connection
+// on which it has not been answered yet.
+func (n *negotiation) preemptProxy() error {
+	if !n.forwards() || n.who.err != nil || n.c.pool.owned(n.conn) {
+		return nil
+	}
+	login := n.route.auth.to(n.route.proxy)
+	if !login.asks() || !n.c.pool.labelForProxy(n.conn, n.who.id) {
+		return nil
+	}
+	token, err := login.begin(n.ctx)
+	if n.ctx.Err() != nil {
+		login.close()
+		return context.Cause(n.ctx)
+	}
+	if err != nil {
+		return nil // it will ask, and then the reason is told
+	}
+	n.proxy.login, n.proxy.token = login, token
+	return nil
+}
+
+// answerProxy makes the token that answers a 407. The result is the token for
+// the server, whose last one went no further than the proxy.
+func (n *negotiation) answerProxy(resp *http.Response, last []byte) ([]byte, error) {
+	if len(n.req.Header.Values("Proxy-Authorization")) > 0 {
+		return nil, nil
+	}
+	if n.proxy.login == nil {
+		n.proxy.login = n.route.auth.to(n.route.proxy)
+	}
+	token, _, err := n.proxy.login.answer(n.ctx, resp.Header)
+	if errors.Is(err, errNoProxyOffer) {
+		return nil, nil
+	}
+	if err != nil {
+		return n.giveUp(&ExchangeError{StageProxy, err})
+	}
+	if err := n.body.replayable(n.ctx); err != nil {
+		return n.giveUp(err)
+	}
+	n.proxy.token = token
+	switch {
+	case last == nil:
+		return nil, nil
+	case n.session.peer:
+		n.proxy.token = nil
+		return n.giveUp(&ExchangeError{StageProxy, errors.New("the proxy asked for authentication in the middle of a context with the server")})
+	}
+	return n.initiate(resp)
+}
+
+// settleProxy looks at a response that is no 407.
+func (n *negotiation) settleProxy(resp *http.Response) error {
+	if !n.forwards() {
+		return nil
+	}
+	switch {
+	case n.proxy.sent:
+		if err := n.proxy.login.finish(n.ctx, resp.StatusCode, resp.Header); err != nil {
+			return err
+		}
+		n.conn.proved = n.proxy.login.verified
+		n.proxy.login.close() // should the proxy ask again, that is no refusal
+		n.proxy.sent = false
+	case !n.conn.proved && n.t.ProxyMutual == MutualRequired:
+		return n.route.auth.to(n.route.proxy).finish(n.ctx, resp.StatusCode, resp.Header)
+	}
+	return nil
+}
+
+// renewProxy makes another token in the place of one that was perhaps sent.
+func (n *negotiation) renewProxy() error {
+	if n.proxy.token == nil {
+		n.proxy.close()
+		return nil
+	}
+	token, err := n.proxy.login.begin(n.ctx)
+	if err != nil {
+		return &ExchangeError{StageProxy, err}
+	}
+	n.proxy.token = token
+	return nil
+}
+
+// holds reports whether the proxy holds a context for this connection.
+func (f *forwarded) holds() bool { return f.token != nil && f.login.peer }
+
+func (f *forwarded) close() {
+	if f.login != nil {
+		f.login.close()
+	}
+	*f = forwarded{}
+}
