@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -240,5 +239,3 @@ func (p *Provider) defaultCCache() string {
 }
 
 func (p *Provider) permitted(id int32) bool { return slices.Contains(p.conf.PermittedEnctypes, id) }
-
-func getuid() int { return os.Getuid() }

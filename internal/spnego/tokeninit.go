@@ -90,7 +90,7 @@ func (t *NegTokenInit) Append(dst []byte) []byte {
 	dst = appendHeader(dst, tagInit, sizeTLV(fields))
 	dst = appendHeader(dst, tagSequence, fields)
 	if t.MechTypes != nil {
-		dst = appendHeader(dst, tagContext|0, sizeMechList(t.MechTypes))
+		dst = appendHeader(dst, tagContext, sizeMechList(t.MechTypes))
 		dst = appendMechList(dst, t.MechTypes)
 	}
 	if t.ReqFlags != nil {

@@ -66,7 +66,7 @@ func (t *NegTokenResp) Append(dst []byte) []byte {
 	dst = appendHeader(dst, tagResp, sizeTLV(fields))
 	dst = appendHeader(dst, tagSequence, fields)
 	if t.HasState {
-		dst = append(dst, tagContext|0, 3, tagEnumerated, 1, byte(t.State))
+		dst = append(dst, tagContext, 3, tagEnumerated, 1, byte(t.State))
 	}
 	if t.SupportedMech != "" {
 		dst = appendField(dst, 1, tagOID, string(t.SupportedMech))
