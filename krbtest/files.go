@@ -1,6 +1,7 @@
 package krbtest
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,8 +37,8 @@ func (k *KDC) writeConfig() {
 	k.check(filestamp.Replace(k.configPath(), []byte(text)))
 }
 
-// Keytab returns the path of a new keytab with the keys of the principals, all
-// versions of them.
+// Keytab returns the path of a new keytab with the keys of the principals, one
+// at least, and all versions of them.
 func (k *KDC) Keytab(principals ...string) string {
 	k.tb.Helper()
 	path := k.newPath("keytab")
@@ -49,6 +50,9 @@ func (k *KDC) Keytab(principals ...string) string {
 // them, in place of what is at path.
 func (k *KDC) WriteKeytab(path string, principals ...string) {
 	k.tb.Helper()
+	if len(principals) == 0 {
+		k.check(errors.New("a keytab of no principals: name those whose keys are wanted"))
+	}
 	t, err := k.realm.Keytab(principals...)
 	k.check(err)
 	k.check(keytab.WriteFile(path, t))

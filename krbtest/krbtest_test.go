@@ -419,6 +419,7 @@ func TestMistakesEndTheTest(t *testing.T) {
 		want string
 	}{
 		"keytab of nobody":     {func(k *krbtest.KDC) { k.Keytab("HTTP/x") }, "no such principal"},
+		"acceptor of nothing":  {func(k *krbtest.KDC) { k.Acceptor() }, "no principals"},
 		"ccache of nobody":     {func(k *krbtest.KDC) { k.CCache("bob") }, "no such principal"},
 		"added twice":          {func(k *krbtest.KDC) { k.AddPrincipal("alice", ""); k.AddPrincipal("alice", "") }, "exists already"},
 		"enctype":              {func(k *krbtest.KDC) { k.AddPrincipal("x", "", krbtest.Enctypes("des")) }, "des"},

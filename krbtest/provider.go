@@ -15,8 +15,8 @@ func (k *KDC) Provider(principal string, o ...TicketOption) *krb5.Provider {
 	return k.provider(krb5.Options{CCache: "FILE:" + k.CCache(principal, o...)})
 }
 
-// Acceptor returns a provider that accepts as the services, by default with any
-// of their keys, of which it has a keytab as [KDC.Keytab] writes it:
+// Acceptor returns a provider that accepts as any of the services, of which it
+// has a keytab as [KDC.Keytab] writes it. Name one at least:
 //
 //	server := httptest.NewServer(&negotiate.Handler{Provider: kdc.Acceptor("HTTP/127.0.0.1"), Next: app})
 func (k *KDC) Acceptor(services ...string) *krb5.Provider {
