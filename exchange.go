@@ -40,7 +40,8 @@ type Exchange struct {
 	// sent it.
 	Sanitized bool
 	// Err is why a server that asked for authentication did not get it, an
-	// *ExchangeError; nil if it did, or did not ask.
+	// *ExchangeError; nil if it did, or did not ask. With OpportunisticAlways it
+	// is also why a 401 that does not ask for Negotiate was sent no token.
 	Err error
 	// History are the responses before this one, oldest first, without their
 	// bodies.

@@ -138,6 +138,9 @@ func (n *negotiation) open() (token []byte, err error) {
 		preempt = preempt || n.t.Mutual == MutualRequired && n.c.pool.told(n.conn)
 	}
 	if !preempt {
+		if n.unasked && n.who.err != nil && n.t.Opportunistic == OpportunisticAlways {
+			n.trouble = &ExchangeError{StageCredential, n.who.err}
+		}
 		return nil, nil
 	}
 	if token, err = n.begin(n.channel(nil)); err != nil {
@@ -209,6 +212,8 @@ func (n *negotiation) answer(resp *http.Response) ([]byte, error) {
 	case !offered && n.session != nil:
 		n.reject(errWithdrawn)
 		return n.giveUp(&ExchangeError{StageRejected, errWithdrawn})
+	case !offered && n.trouble != nil:
+		return n.giveUp(n.trouble) // the server may count on tokens that come unasked
 	case !offered:
 		return nil, nil
 	case !n.allowed:

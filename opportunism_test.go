@@ -1,6 +1,7 @@
 package negotiate
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"testing"
@@ -84,6 +85,27 @@ func TestOpportunisticTokenFails(t *testing.T) {
 	c := s.client(t, &Transport{Opportunistic: OpportunisticAlways, Provider: p})
 	if a := get(t, c, s.URL+"/open"); a.StatusCode != 200 || a.ex.Opportunistic || a.ex.Err != nil {
 		t.Errorf("got %d, %+v", a.StatusCode, a.ex)
+	}
+}
+
+// TestOpportunisticTokenFailsUnasked has a server that refuses requests without a
+// token and does not ask for one.
+func TestOpportunisticTokenFailsUnasked(t *testing.T) {
+	tests := []struct {
+		op    gsstest.Op
+		stage string
+	}{
+		{gsstest.OpAcquire, StageCredential},
+		{gsstest.OpInitiate, StageInitiate},
+	}
+	for _, tt := range tests {
+		s := startServer(t, func(s *testServer) { s.challenges = []string{"Basic"} })
+		p := gsstest.New(gsstest.Options{})
+		p.Inject(gsstest.Fault{Op: tt.op, Times: 1, Err: gss.ErrNoCred})
+		c := s.client(t, &Transport{Opportunistic: OpportunisticAlways, Provider: p})
+		if a := get(t, c, s.URL); a.StatusCode != 401 || stage(t, a.ex) != tt.stage || !errors.Is(a.ex.Err, gss.ErrNoCred) {
+			t.Errorf("%s: got %d, %v", tt.stage, a.StatusCode, a.ex.Err)
+		}
 	}
 }
 
