@@ -231,6 +231,8 @@ func (n *negotiation) answer(resp *http.Response) ([]byte, error) {
 		n.reject(bad)
 	case in != nil && !n.session.done:
 		return n.proceed(resp, in)
+	case in != nil:
+		return n.ask(resp, in)
 	default:
 		n.reject(errRefused)
 	}
@@ -268,6 +270,22 @@ func (n *negotiation) proceed(resp *http.Response, in []byte) ([]byte, error) {
 		return n.giveUp(&ExchangeError{StageConnection, errConnClosed})
 	}
 	return out, nil
+}
+
+// ask has the provider say what the server's token means that comes with a 401
+// after a context that is complete on this side.
+func (n *negotiation) ask(resp *http.Response, in []byte) ([]byte, error) {
+	_, err := n.step(in)
+	switch {
+	case err == nil:
+		return n.giveUp(&ExchangeError{StageRejected, errStillAsks})
+	case n.ctx.Err() != nil:
+		return nil, context.Cause(n.ctx)
+	case errors.Is(err, gss.ErrNoContext): // it takes no token any more
+		err = errRefused
+	}
+	n.reject(err)
+	return n.again(resp)
 }
 
 // reject notes that the server has refused the context.

@@ -24,6 +24,7 @@ func (n *negotiation) send(token []byte) (*http.Response, error) {
 		switch {
 		case err == nil:
 			n.proxy.sent, n.proxy.token = n.proxy.token != nil, nil
+			n.logLeg(token, resp)
 			return resp, nil
 		case n.ctx.Err() != nil:
 			return nil, context.Cause(n.ctx)

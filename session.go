@@ -55,6 +55,7 @@ func (n *negotiation) begin(channel *tls.ConnectionState) ([]byte, error) {
 		Flags:           n.flags(),
 		ChannelBindings: bindings,
 	}
+	n.logContext(&o)
 	sc, err := n.who.provider.Initiate(n.ctx, o)
 	if err != nil {
 		n.c.gssLog.DebugContext(n.ctx, "no context", "target", target, "provider", n.who.provider, "error", err)
@@ -86,14 +87,15 @@ func (n *negotiation) step(in []byte) ([]byte, error) {
 	s := n.session
 	out, done, err := s.sc.Step(n.ctx, in)
 	s.peer = s.peer || in != nil
-	n.c.gssLog.DebugContext(n.ctx, "step", "leg", s.legs, "in", len(in), "out", len(out), "done", done, "error", err)
 	if err != nil {
+		n.logStep(len(in), len(out), err)
 		return nil, err
 	}
 	s.done = done
 	if len(out) > 0 {
 		s.legs++
 	}
+	n.logStep(len(in), len(out), nil)
 	return out, nil
 }
 

@@ -64,6 +64,8 @@ func (c *initiator) Step(ctx context.Context, in []byte) (out []byte, done bool,
 		out, err = c.first(ctx)
 	case stateWaiting:
 		err = c.finish(in)
+	case stateDone:
+		err = c.late(in)
 	default:
 		err = defective("initiate", "a token after the context was finished")
 	}
@@ -82,6 +84,7 @@ func (c *initiator) first(ctx context.Context) ([]byte, error) {
 	if c.ticket, err = c.getTicket(ctx); err != nil {
 		return nil, err
 	}
+	c.p.logTicket(ctx, "using a ticket", c.ticket)
 	sum, err := c.checksum(ctx)
 	if err != nil {
 		return nil, err
@@ -226,13 +229,28 @@ func (c *initiator) finish(in []byte) error {
 	case idAPRep:
 		return c.verify(msg)
 	case idError:
-		e, err := krbmsg.ParseKRBError(msg)
-		if err != nil {
-			return defective("initiate", "%w", err)
-		}
-		return c.refused(e)
+		return c.told(msg)
 	}
 	return defective("initiate", "the acceptor sent a token that is neither an AP-REP nor an error")
+}
+
+// late reads what comes after the context is done. Without mutual
+// authentication that is at once, so that an acceptor's refusal comes here; its
+// KRB-ERROR is the error.
+func (c *initiator) late(in []byte) error {
+	if id, msg, err := splitToken("initiate", in); err == nil && id == idError {
+		return c.told(msg)
+	}
+	return defective("initiate", "a token after the context was finished")
+}
+
+// told is the error that the acceptor's KRB-ERROR tells of.
+func (c *initiator) told(msg []byte) error {
+	e, err := krbmsg.ParseKRBError(msg)
+	if err != nil {
+		return defective("initiate", "%w", err)
+	}
+	return c.refused(e)
 }
 
 // verify checks that the acceptor could read our authenticator (RFC 4120,
@@ -264,8 +282,9 @@ func (c *initiator) refused(e *krbmsg.KRBError) error {
 	case krbmsg.ErrModified, krbmsg.ErrBadIntegrity, krbmsg.ErrBadKeyVer, krbmsg.ErrNoKey, krbmsg.ErrNotUs:
 		hint = "; its keytab and the KDC disagree about " + c.ticket.Server.String() + ": export the keytab again, or name another target"
 	case krbmsg.ErrSkew:
-		hint = "; its clock says " + e.ServerTime.Format(time.RFC3339) + " and ours " + c.time.UTC().Format(time.RFC3339)
+		hint = "; its clock says " + e.ServerTime.UTC().Format(time.RFC3339) + " and ours " + c.time.UTC().Format(time.RFC3339)
 	case krbmsg.ErrTktExpired:
+		hint = "; the ticket ends at " + c.ticket.EndTime.UTC().Format(time.RFC3339) + " and its clock says " + e.ServerTime.UTC().Format(time.RFC3339)
 		c.Forget()
 	}
 	return failure(gss.ErrFailure, "initiate", "the acceptor refused the ticket for %s: %w%s", c.ticket.Server, e, hint)
