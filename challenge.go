@@ -21,6 +21,7 @@ type challenge struct {
 	scheme  string // as written; compare without regard to case
 	token68 string
 	params  []authParam
+	junk    bool // what follows the scheme is neither
 }
 
 // authParam is a parameter of a challenge, its value without quotes.
@@ -77,7 +78,9 @@ func (p *challengeParser) element() bool {
 		return false
 	}
 	p.out = append(p.out, challenge{scheme: name})
-	return p.afterScheme()
+	ok := p.afterScheme()
+	p.out[len(p.out)-1].junk = !ok
+	return ok
 }
 
 // afterScheme reads a token68 or the first parameter of the last challenge.
@@ -205,7 +208,7 @@ func negotiateChallenge(h http.Header, field string) (offered bool, token []byte
 			continue
 		}
 		offered = true
-		if len(c.params) > 0 {
+		if len(c.params) > 0 || c.junk {
 			return true, nil, errBadTokenText
 		}
 		if c.token68 != "" {

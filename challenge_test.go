@@ -32,9 +32,9 @@ func TestParseChallenges(t *testing.T) {
 		{"escaped quote", []string{`Basic realm="a\", Negotiate", Kerberos`}, []challenge{
 			{scheme: "Basic", params: []authParam{{"realm", `a", Negotiate`}}}, {scheme: "Kerberos"},
 		}},
-		{"open quote", []string{`Basic realm="a, Negotiate`, "Negotiate"}, []challenge{{scheme: "Basic"}, neg}},
+		{"open quote", []string{`Basic realm="a, Negotiate`, "Negotiate"}, []challenge{{scheme: "Basic", junk: true}, neg}},
 		{"rubbish before", []string{`=;@, "x, y", Negotiate`}, []challenge{neg}},
-		{"rubbish after", []string{`Negotiate YWJj YWJj, Basic`}, []challenge{neg, {scheme: "Basic"}}},
+		{"rubbish after", []string{`Negotiate YWJj YWJj, Basic`}, []challenge{{scheme: "Negotiate", junk: true}, {scheme: "Basic"}}},
 		{"a parameter without a scheme", []string{`realm=x, Negotiate`}, []challenge{neg}},
 		{"a scheme in a value of another name", []string{`Custom scheme=Negotiate`}, []challenge{
 			{scheme: "Custom", params: []authParam{{"scheme", "Negotiate"}}},
@@ -65,6 +65,8 @@ func TestNegotiateChallenge(t *testing.T) {
 		{"no base64", []string{"Negotiate a.b"}, true, "", true},
 		{"only padding", []string{"Negotiate ="}, false, "", false},
 		{"a parameter", []string{"Negotiate token=abc"}, true, "", true},
+		{"rubbish", []string{"Negotiate ***"}, true, "", true},
+		{"two tokens", []string{"Negotiate YWJj YWJj"}, true, "", true},
 		{"too long", []string{"Negotiate " + strings.Repeat("A", maxToken*4/3+8)}, true, "", true},
 	}
 	for _, tt := range tests {
@@ -85,7 +87,7 @@ func TestNegotiateChallenge(t *testing.T) {
 func FuzzParseChallenges(f *testing.F) {
 	for _, s := range []string{
 		"Negotiate", "Negotiate YWJj", `Basic realm="a\"b, c", Negotiate YQ==, NTLM`, "Digest a = b , c=\"\"",
-		`a="`, "=,=\x00,\xff", "Negotiate =", `X y="z" w`,
+		`a="`, "=,=\x00,\xff", "Negotiate =", `X y="z" w`, "Negotiate ***, a=b", "Negotiate YQ== YQ==",
 	} {
 		f.Add(s)
 	}
@@ -111,8 +113,11 @@ func formatChallenge(c challenge) string {
 	if c.token68 != "" {
 		return s + " " + c.token68
 	}
+	if c.junk {
+		s += " \x00"
+	}
 	for i, p := range c.params {
-		if i > 0 {
+		if i > 0 || c.junk {
 			s += ","
 		}
 		s += " " + p.name + `="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(p.value) + `"`

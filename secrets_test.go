@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -111,17 +110,26 @@ func (s *secrets) found() string {
 		}
 	}
 	for _, form := range forms {
-		for _, piece := range form.pieces.FindAllStringIndex(text, -1) {
-			for _, decoded := range form.decode(text[piece[0]:piece[1]]) {
-				for w := range windows(decoded) {
-					if s.windows[w] {
-						return around(text, piece[0])
-					}
-				}
+		at := 0
+		for run := range strings.FieldsFuncSeq(text, func(r rune) bool { return !form.chars(r) }) {
+			at += strings.Index(text[at:], run)
+			if len(run) >= form.least && s.isSecret(form.decode(run)) {
+				return around(text, at)
 			}
 		}
 	}
 	return ""
+}
+
+func (s *secrets) isSecret(decoded [][]byte) bool {
+	for _, b := range decoded {
+		for w := range windows(b) {
+			if s.windows[w] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func around(text string, i int) string {
@@ -138,18 +146,26 @@ func windows(b []byte) func(yield func([secretWindow]byte) bool) {
 	}
 }
 
-// forms are the ways in which octets become text: how their pieces look, and
-// what a piece may stand for.
+// forms are the ways in which octets become text: of which characters, how many
+// of them there are at least, and what a run of them may stand for.
 var forms = []struct {
-	name   string
-	pieces *regexp.Regexp
+	chars  func(rune) bool
+	least  int
 	decode func(string) [][]byte
 }{
-	{"raw", regexp.MustCompile(`(?s).+`), func(s string) [][]byte { return [][]byte{[]byte(s)} }},
-	{"quoted", regexp.MustCompile(`[^\n]*\\[^\n]*`), func(s string) [][]byte { return [][]byte{unquote(s)} }},
-	{"base64", regexp.MustCompile(`[A-Za-z0-9+/_-]{16,}`), decodeBase64},
-	{"hex", regexp.MustCompile(`(?i)(0x)?[0-9a-f]{2}([ :,]*(0x)?[0-9a-f]{2}){11,}`), decodeHex},
-	{"list", regexp.MustCompile(`\d{1,3}([ ,]+\d{1,3}){11,}`), decodeList},
+	{func(rune) bool { return true }, secretWindow, func(s string) [][]byte { return [][]byte{[]byte(s)} }},
+	{func(r rune) bool { return r != '\n' }, secretWindow, func(s string) [][]byte { return [][]byte{unquote(s)} }},
+	{isOneOf("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"), secretWindow * 4 / 3, decodeBase64},
+	{isOneOf("0123456789abcdefABCDEFxX :,"), secretWindow * 2, decodeHex},
+	{isOneOf("0123456789 ,"), secretWindow * 2, decodeList},
+}
+
+func isOneOf(chars string) func(rune) bool {
+	var set [128]bool
+	for _, c := range chars {
+		set[c] = true
+	}
+	return func(r rune) bool { return r < 128 && set[r] }
 }
 
 // unquote undoes the escapes of Go and JSON, piece by piece.
@@ -182,7 +198,7 @@ func decodeBase64(s string) (out [][]byte) {
 }
 
 func decodeHex(s string) (out [][]byte) {
-	s = strings.NewReplacer(" ", "", ":", "", ",", "", "0x", "", "0X", "").Replace(s)
+	s = strings.NewReplacer("0x", "", "0X", "", " ", "", ":", "", ",", "", "x", "", "X", "").Replace(s)
 	for i := range min(2, len(s)) {
 		part := s[i:]
 		b, _ := hex.DecodeString(part[:len(part)/2*2])
