@@ -269,6 +269,11 @@ func TestLoginFlags(t *testing.T) {
 	if got := login(t, r, "sensitive", both).part.Flags; got&krbmsg.FlagForwardable != 0 {
 		t.Errorf("flags %#x of a user whose tickets must not be forwardable", got)
 	}
+	add(t, r, "HTTP/closed", "", func(p *Policy) { p.NoForwardable = true })
+	closed := func(q *krbmsg.KDCReq) { q.Body.Server = principal.New("A.TEST", "HTTP", "closed") }
+	if got := login(t, r, "alice", both, closed).part.Flags; got&krbmsg.FlagForwardable != 0 {
+		t.Errorf("flags %#x for a service whose tickets must not be forwardable", got)
+	}
 }
 
 func TestLoginForService(t *testing.T) {

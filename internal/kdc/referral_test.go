@@ -96,6 +96,14 @@ func TestCrossRealmTGT(t *testing.T) {
 	}
 	_, e := get(t, realms[0], tgt, "krbtgt/D.TEST", krbmsg.OptCanonicalize)
 	wantCode(t, e, krbmsg.ErrSPrincipalUnknown)
+
+	// It is for the other realm, and this one does not take it back.
+	cross, e := get(t, realms[0], tgt, "krbtgt/B.TEST", 0)
+	if e != nil {
+		t.Fatal(e)
+	}
+	_, e = get(t, realms[0], cross, "krbtgt/A.TEST", 0)
+	wantCode(t, e, krbmsg.ErrNotUs)
 }
 
 // A realm that is trusted cannot vouch for clients of the realm that trusts it.
@@ -132,7 +140,7 @@ func TestUnknownTransitedRealm(t *testing.T) {
 	if e != nil {
 		t.Fatal(e)
 	}
-	for transited, want := range map[string]bool{"": true, "A.TEST": true, "X.TEST": false, "A.TEST,X.TEST": false, "TEST.": false} {
+	with := func(transited string) held {
 		part := inside(t, a, tgt.ticket)
 		part.Transited = []byte(transited)
 		key := a.lookup(tgt.ticket.Server).current()
@@ -141,9 +149,12 @@ func TestUnknownTransitedRealm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		with := tgt
-		with.ticket = ticket
-		got, e := get(t, b, with, "HTTP/web.b.test", 0)
+		forged := tgt
+		forged.ticket = ticket
+		return forged
+	}
+	for transited, want := range map[string]bool{"": true, "A.TEST": true, "X.TEST": false, "A.TEST,X.TEST": false, "TEST.": false} {
+		got, e := get(t, b, with(transited), "HTTP/web.b.test", 0)
 		if e != nil {
 			t.Fatal(e)
 		}
@@ -151,6 +162,12 @@ func TestUnknownTransitedRealm(t *testing.T) {
 			t.Errorf("transited %q: checked is %v, want %v", transited, has, want)
 		}
 	}
+	got, e := get(t, b, with(""), "HTTP/web.b.test", krbmsg.OptDisableTransited)
+	if e != nil || got.part.Flags&krbmsg.FlagTransited != 0 {
+		t.Errorf("flags %#x, %v, though no check was wanted", got.part.Flags, e)
+	}
+	_, e = get(t, b, with(strings.Repeat("X", maxTransited+1)), "HTTP/web.b.test", 0)
+	wantCode(t, e, krbmsg.ErrPolicy)
 }
 
 func TestMapDomain(t *testing.T) {

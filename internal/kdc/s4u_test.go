@@ -281,26 +281,52 @@ func TestS4U2Proxy(t *testing.T) {
 	}
 }
 
-func TestS4U2ProxyEndsWithTheEvidence(t *testing.T) {
+// The ticket is as if the user had asked for it, with the user's login behind
+// it, and lives no longer than the evidence.
+func TestS4U2ProxyFollowsTheEvidence(t *testing.T) {
 	now := noon
-	r := delegation(t, func(p *Policy) { p.OKToAuthAsDelegate, p.DelegateTo = true, []string{"HTTP/db.a.test"} })
+	r := delegation(t, func(p *Policy) { p.DelegateTo = []string{"HTTP/db.a.test"} })
 	r.o.Now = func() time.Time { return now }
-	tgt := frontTGT(t, r)
-	q := newTGSReq(t, r, tgt, "HTTP/front.a.test")
-	q.Body.Options, q.Body.Till = krbmsg.OptForwardable, noon.Add(time.Hour)
-	forUser(q, "alice")
-	evidence := q.must(t, r)
-	proxy := func() (held, *krbmsg.KRBError) {
-		q := newTGSReq(t, r, tgt, "HTTP/db.a.test")
-		q.Body.Options = krbmsg.OptCNameInAddlTkt
-		q.Body.AddTickets = []krbmsg.Ticket{evidence.ticket}
-		return q.ask(t, r)
+	evidence, e := get(t, r, login(t, r, "alice", options(krbmsg.OptForwardable)), "HTTP/front.a.test", krbmsg.OptForwardable)
+	if e != nil {
+		t.Fatal(e)
 	}
-	if got, e := proxy(); e != nil || !got.part.EndTime.Equal(noon.Add(time.Hour)) {
-		t.Errorf("it ends %v, %v, want it to end with the evidence", got.part.EndTime, e)
+	front := r.lookup(principal.Service("A.TEST", "HTTP", "front.a.test")).current()
+	part := inside(t, r, evidence.ticket)
+	part.AuthData = []krbmsg.TypedData{{Type: krbmsg.ADIfRelevant, Data: []byte("of alice")}}
+	part.EndTime = noon.Add(2 * time.Hour)
+	g := grant{server: evidence.ticket.Server, ticket: part, ticketKey: front.strongest(), kvno: front.kvno}
+	ticket, err := g.sealTicket()
+	if err != nil {
+		t.Fatal(err)
 	}
 	now = noon.Add(time.Hour)
-	_, e := proxy()
+	tgt := login(t, r, "HTTP/front.a.test", options(krbmsg.OptForwardable|krbmsg.OptRenewable))
+	proxy := func(server string, o uint32) (held, *krbmsg.KRBError) {
+		q := newTGSReq(t, r, tgt, server)
+		q.Body.Options = krbmsg.OptCNameInAddlTkt | o
+		q.Body.AddTickets = []krbmsg.Ticket{ticket}
+		return q.ask(t, r)
+	}
+	got, e := proxy("HTTP/db.a.test", krbmsg.OptRenewable)
+	if e != nil {
+		t.Fatal(e)
+	}
+	sealed := inside(t, r, got.ticket)
+	if !got.part.EndTime.Equal(part.EndTime) || !sealed.AuthTime.Equal(noon) || sealed.Flags&krbmsg.FlagRenewable != 0 {
+		t.Errorf("it ends %v, the login was at %v, flags %#x", got.part.EndTime, sealed.AuthTime, sealed.Flags)
+	}
+	if len(sealed.AuthData) != 1 || string(sealed.AuthData[0].Data) != "of alice" {
+		t.Errorf("authorization data %v, want the user's", sealed.AuthData)
+	}
+	other := newRealm(t, func(o *Options) { o.Realm = "B.TEST" })
+	if err := Trust(r, other); err != nil {
+		t.Fatal(err)
+	}
+	_, e = proxy("HTTP/db.b.test", krbmsg.OptCanonicalize)
+	wantCode(t, e, krbmsg.ErrSPrincipalUnknown)
+	now = part.EndTime
+	_, e = proxy("HTTP/db.a.test", 0)
 	wantCode(t, e, krbmsg.ErrTktExpired)
 }
 

@@ -215,8 +215,8 @@ func TestRenew(t *testing.T) {
 		t.Error("the session key is the old one")
 	}
 	service, e := get(t, r, renewed, "HTTP/web.a.test", krbmsg.OptRenewable)
-	if e != nil || service.part.Flags&krbmsg.FlagRenewable == 0 {
-		t.Errorf("a service ticket: %v, flags %#x, want a renewable one", e, service.part.Flags)
+	if e != nil || service.part.Flags&krbmsg.FlagRenewable == 0 || !service.part.RenewTill.Equal(p.RenewTill) {
+		t.Errorf("a service ticket: %v, flags %#x, renewable until %v, want it as long as the TGT is", e, service.part.Flags, service.part.RenewTill)
 	}
 	again, e := get(t, r, service, "HTTP/web.a.test", krbmsg.OptRenew)
 	if e != nil || !again.ticket.Server.Equal(service.ticket.Server) {
@@ -236,6 +236,11 @@ func TestRenew(t *testing.T) {
 	now = noon
 	_, e = get(t, r, login(t, r, "alice"), "krbtgt/A.TEST", krbmsg.OptRenew)
 	wantCode(t, e, krbmsg.ErrBadOption)
+	if err := r.SetPolicy("krbtgt/A.TEST", Policy{Locked: true}); err != nil {
+		t.Fatal(err)
+	}
+	_, e = get(t, r, tgt, "krbtgt/A.TEST", krbmsg.OptRenew)
+	wantCode(t, e, krbmsg.ErrServiceRevoked)
 }
 
 func TestRekey(t *testing.T) {
@@ -315,11 +320,20 @@ func TestUserToUser(t *testing.T) {
 	if err != nil || part.Client.String() != "alice@A.TEST" || got.ticket.Enc.KVNO != 0 {
 		t.Errorf("bob reads %v, %v, kvno %d", part.Client, err, got.ticket.Enc.KVNO)
 	}
-	q = newTGSReq(t, r, alice, "bob")
-	q.Body.Options = krbmsg.OptEncTktInSKey
-	q.Body.AddTickets = []krbmsg.Ticket{alice.ticket}
-	_, e := q.ask(t, r)
-	wantCode(t, e, krbmsg.ErrServerNoMatch)
+	add(t, r, "HTTP/web.a.test", "")
+	for name, c := range map[string]struct {
+		second held
+		want   krbmsg.ErrorCode
+	}{
+		"another user's TGT":   {alice, krbmsg.ErrServerNoMatch},
+		"bob's service ticket": {newTGSReq(t, r, bob, "HTTP/web.a.test").must(t, r), krbmsg.ErrPolicy},
+	} {
+		q = newTGSReq(t, r, alice, "bob")
+		q.Body.Options = krbmsg.OptEncTktInSKey
+		q.Body.AddTickets = []krbmsg.Ticket{c.second.ticket}
+		_, e := q.ask(t, r)
+		t.Run(name, func(t *testing.T) { wantCode(t, e, c.want) })
+	}
 }
 
 func TestServiceAlias(t *testing.T) {
