@@ -14,7 +14,7 @@ import (
 // oracle is a Kerberos client that is not this module's.
 func oracle(t *testing.T, k *krbtest.KDC, user, password string) *client.Client {
 	t.Helper()
-	c := client.NewWithPassword(user, k.Realm(), password, oracleConfig(t, k), client.DisablePAFXFAST(true))
+	c := client.NewWithPassword(user, k.Realm(), password, oracleConfig(t, k))
 	t.Cleanup(c.Destroy)
 	return c
 }
@@ -52,7 +52,7 @@ func TestLoginWithKeytab(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := client.NewWithKeytab("HTTP/www.krb.test", k.Realm(), kt, oracleConfig(t, k), client.DisablePAFXFAST(true))
+	c := client.NewWithKeytab("HTTP/www.krb.test", k.Realm(), kt, oracleConfig(t, k))
 	defer c.Destroy()
 	if err := c.Login(); err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func TestServiceTicketFromCCache(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := client.NewFromCCache(cc, oracleConfig(t, k), client.DisablePAFXFAST(true))
+	c, err := client.NewFromCCache(cc, oracleConfig(t, k))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,10 +7,6 @@ import (
 	"github.com/go-negotiate/negotiate/internal/krbmsg"
 )
 
-// usageASReq is the key usage of the checksum over an AS-REQ (RFC 6806,
-// section 11).
-const usageASReq = 56
-
 // preauth finds the key for the reply, and whether the client has proved to
 // know it (RFC 4120, sections 3.1.3 and 5.2.7.2).
 func (q *request) preauth(c *record) (key *etype.Key, proved bool, err error) {
@@ -78,20 +74,4 @@ func etypeInfo2(keys *keyVersion, ids ...etype.ID) krbmsg.PAData {
 		entries = append(entries, krbmsg.ETypeInfo2{EType: int32(id), HasSalt: salted, Salt: keys.salt})
 	}
 	return krbmsg.PAData{Type: krbmsg.PAETypeInfo2, Value: krbmsg.AppendETypeInfo2(nil, entries)}
-}
-
-// proveRequest answers PA-REQ-ENC-PA-REP with a checksum over the request, by
-// which the client sees that nobody changed it (RFC 6806, section 11).
-func (q *request) proveRequest(g *grant) error {
-	if _, ok := krbmsg.FindPAData(q.msg.PAData, krbmsg.PAReqEncPARep); !ok {
-		return nil
-	}
-	sum, err := g.replyKey.AppendChecksum(nil, usageASReq, q.raw)
-	if err != nil {
-		return err
-	}
-	value := krbmsg.AppendChecksum(nil, krbmsg.Checksum{Type: g.replyKey.Type().ChecksumType(), Sum: sum})
-	g.encPAData = append(g.encPAData, krbmsg.PAData{Type: krbmsg.PAReqEncPARep, Value: value})
-	g.ticket.Flags |= krbmsg.FlagEncPARep
-	return nil
 }
