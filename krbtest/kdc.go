@@ -16,7 +16,8 @@ const DefaultRealm = "KRB.TEST"
 
 // KDC is a realm that is up on loopback, with UDP and TCP on the same port. It
 // is safe for concurrent use. Its methods end the test when they cannot do what
-// they are asked for, such as a keytab of a principal that does not exist.
+// they are asked for, such as a keytab of a principal that does not exist; so
+// they are for the test's own goroutine, as t.Fatal is.
 type KDC struct {
 	tb     testing.TB
 	realm  *kdc.Realm

@@ -32,7 +32,6 @@ func (t Transport) String() string {
 type request struct {
 	realm     *Realm
 	transport Transport
-	raw       []byte
 	msg       krbmsg.KDCReq
 	kind      Kind
 	now       time.Time
@@ -54,7 +53,7 @@ func (r *Realm) Handle(t Transport, msg []byte) []byte {
 
 // read parses a request and tells its kind.
 func (r *Realm) read(t Transport, raw []byte) (*request, error) {
-	q := &request{realm: r, transport: t, raw: raw}
+	q := &request{realm: r, transport: t}
 	var err error
 	if q.msg, err = krbmsg.ParseKDCReq(raw); err != nil {
 		return nil, err

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -313,15 +313,13 @@ func TestRefuse(t *testing.T) {
 	if _, err := receive(open); err == nil {
 		t.Error("an open connection stays open")
 	}
-	if c, err := net.Dial("tcp", s.Addr()); !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Errorf("TCP: %v, want the connection to be refused", err)
-		if err == nil {
-			c.Close()
-		}
+	if c, err := net.Dial("tcp", s.Addr()); err == nil {
+		c.Close()
+		t.Error("a TCP connection is accepted")
 	}
 	c := dial(t, s, "udp")
 	send(t, c, plainRequest(s))
-	if _, err := receive(c); !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, err := receive(c); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("UDP: %v, want the datagram to be refused", err)
 	}
 	if err := s.SetFault(Fault{}); err != nil {

@@ -118,7 +118,6 @@ func testCodecs() []codec {
 			"0.HasSalt+0.Salt 0.Params"),
 		codecOf("PA-ENC-TS-ENC", ParsePAEncTSEnc, func(t time.Time) []byte { return AppendPAEncTSEnc(nil, t) }, testTime, "").withPadding(),
 		codecOf("EncryptedData", ParseEncryptedData, func(e EncryptedData) []byte { return AppendEncryptedData(nil, e) }, testEnc, "KVNO"),
-		codecOf("Checksum", ParseChecksum, func(c Checksum) []byte { return AppendChecksum(nil, c) }, testSum, ""),
 		codecOf("PA-FOR-USER", ParseForUser, func(u ForUser) []byte { return u.Append(nil) },
 			ForUser{User: testClient, Checksum: testSum, Package: "Kerberos"}, ""),
 		codecOf("PA-S4U-X509-USER", ParseS4UX509User, func(u S4UX509User) []byte { return u.Append(nil) },

@@ -120,17 +120,6 @@ func (c Checksum) append(w *der.Writer) {
 	w.End(m)
 }
 
-// AppendChecksum encodes a checksum by itself, as PA-REQ-ENC-PA-REP carries it
-// (RFC 6806, section 11).
-func AppendChecksum(dst []byte, c Checksum) []byte {
-	w := der.Writer{Buf: dst}
-	c.append(&w)
-	return w.Buf
-}
-
-// ParseChecksum reads a checksum by itself.
-func ParseChecksum(b []byte) (Checksum, error) { return parse("Checksum", b, readChecksum) }
-
 func readChecksum(r *der.Reader) (c Checksum) {
 	seq := r.Sequence()
 	c.Type = seq.FieldInt32(0)
