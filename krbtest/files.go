@@ -2,9 +2,7 @@ package krbtest
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/go-negotiate/negotiate/internal/ccache"
 	"github.com/go-negotiate/negotiate/internal/filestamp"
@@ -85,46 +83,4 @@ func (k *KDC) WriteCCache(path, principal string, o ...TicketOption) {
 	c, err := k.realm.CCache(principal, s.options, tickets...)
 	k.check(err)
 	k.check(ccache.WriteFile(path, c))
-}
-
-// reachable returns the other KDCs that are trusted, directly or by way of
-// others.
-func (k *KDC) reachable() []*KDC {
-	found := []*KDC{k}
-	for i := 0; i < len(found); i++ {
-		for _, other := range found[i].neighbours() {
-			if !slices.Contains(found, other) {
-				found = append(found, other)
-			}
-		}
-	}
-	return found[1:]
-}
-
-func (k *KDC) neighbours() []*KDC {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return slices.Clone(k.trusting)
-}
-
-// Trust makes two realms trust each other: clients of each have tickets for
-// services of the other, and of realms that it trusts. A client that asks for a
-// host of the other's domain is referred to it. Both krb5.conf files name both
-// KDCs from now on.
-func (k *KDC) Trust(other *KDC) {
-	k.tb.Helper()
-	k.check(kdc.Trust(k.realm, other.realm))
-	for _, pair := range [][2]*KDC{{k, other}, {other, k}} {
-		pair[0].mu.Lock()
-		pair[0].trusting = append(pair[0].trusting, pair[1])
-		pair[0].mu.Unlock()
-	}
-	for _, one := range append(k.reachable(), k) {
-		one.mu.Lock()
-		written := one.hasConf
-		one.mu.Unlock()
-		if _, err := os.Stat(one.dir); written && err == nil {
-			one.writeConfig()
-		}
-	}
 }

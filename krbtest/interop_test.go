@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/go-negotiate/negotiate"
+	"github.com/go-negotiate/negotiate/interop"
 	"github.com/go-negotiate/negotiate/krbtest"
 )
 
@@ -205,6 +206,47 @@ func TestMITFollowsReferrals(t *testing.T) {
 	wants(t, c.must("", "klist"), "bob@B.TEST")
 	c.must("secret\n", "kinit", "-E", "bob@b.test")
 	wants(t, c.must("", "klist"), "bob@B.TEST")
+}
+
+// A realm of this package and one of MIT's krb5kdc take each other's users.
+func TestTrustWithMITKDC(t *testing.T) {
+	k := newRealm(t)
+	other := interop.NewMIT(t, interop.MITOptions{Realm: "MIT.TEST"})
+	for _, tgs := range []string{"krbtgt/MIT.TEST@KRB.TEST", "krbtgt/KRB.TEST@MIT.TEST"} {
+		k.AddPrincipal(tgs, "shared")
+		other.AddPrincipal(t, tgs, interop.PrincipalOptions{Password: "shared"})
+	}
+	k.MapDomain("mit.test", "MIT.TEST")
+	keytab := other.AddService(t, "HTTP/www.mit.test", interop.PrincipalOptions{})
+	other.AddPrincipal(t, "bob", interop.PrincipalOptions{Password: "secret"})
+	c := mit(t, k)
+	c.env = []string{"KRB5_CONFIG=" + k.ConfigPath() + ":" + other.Config}
+	c.must("secret\n", "kinit", "alice")
+	c.must("", "kvno", "-k", keytab, "HTTP/www.mit.test@MIT.TEST")
+	// MIT's file says where the host is, so the client is not referred.
+	c.env = []string{"KRB5_CONFIG=" + k.ConfigPath() + ":" + withoutDomains(t, other.Config)}
+	c.must("secret\n", "kinit", "alice")
+	c.must("", "kvno", "-k", keytab, "HTTP/www.mit.test@")
+	c.must("secret\n", "kinit", "bob@MIT.TEST")
+	c.must("", "kvno", "-k", k.Keytab("HTTP/www.krb.test"), "HTTP/www.krb.test@KRB.TEST")
+}
+
+// withoutDomains copies a krb5.conf without its [domain_realm].
+func withoutDomains(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(text), "[domain_realm]")
+	if _, after, more := strings.Cut(rest, "\n["); more {
+		before += "[" + after
+	}
+	copied := filepath.Join(t.TempDir(), "krb5.conf")
+	if err := os.WriteFile(copied, []byte(before), 0o600); err != nil || !found {
+		t.Fatal(err, found)
+	}
+	return copied
 }
 
 func TestMITDelegatesInUsersNames(t *testing.T) {

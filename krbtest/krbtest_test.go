@@ -214,6 +214,12 @@ func TestRekey(t *testing.T) {
 	if _, err := accept(t, p, token); err != nil {
 		t.Errorf("with the new keytab: %v", err)
 	}
+	k.ForgetOldKeys("HTTP/www.krb.test")
+	k.WriteKeytab(path, "HTTP/www.krb.test")
+	again, err := os.ReadFile(path)
+	if err != nil || len(again) != len(before) {
+		t.Errorf("without the old keys the keytab has %d octets, at first it had %d, %v", len(again), len(before), err)
+	}
 }
 
 func TestLifetimes(t *testing.T) {

@@ -48,6 +48,13 @@ func (k *KDC) Rekey(name, password string) {
 	k.check(k.realm.Rekey(name, password))
 }
 
+// ForgetOldKeys drops all keys of a principal but the newest. What is encrypted
+// with the others, such as tickets in caches, cannot be read any more.
+func (k *KDC) ForgetOldKeys(name string) {
+	k.tb.Helper()
+	k.check(k.realm.Forget(name))
+}
+
 // Change replaces the properties of a principal. Without options they are those
 // of an ordinary one. Encryption types cannot be changed.
 func (k *KDC) Change(name string, o ...PrincipalOption) {

@@ -8,7 +8,6 @@ import (
 	"github.com/go-negotiate/negotiate/internal/etype"
 	"github.com/go-negotiate/negotiate/internal/keytab"
 	"github.com/go-negotiate/negotiate/internal/krbmsg"
-	"github.com/go-negotiate/negotiate/internal/principal"
 )
 
 // Keytab returns the keys of principals, all versions of them, newest first.
@@ -120,6 +119,3 @@ func (r *Realm) CCache(client string, o TicketOptions, more ...ccache.Credential
 		Principal: tgt.Client, Creds: append([]ccache.Credential{tgt}, more...),
 	}, nil
 }
-
-// Canonical returns a principal's full name.
-func (r *Realm) Canonical(name string) (principal.Name, error) { return r.parse(name) }

@@ -200,6 +200,21 @@ func TestFrameIsReadAsItComes(t *testing.T) {
 	}
 }
 
+func FuzzFrame(f *testing.F) {
+	for _, s := range []string{"", "\x00\x00\x00\x02ab", "\x00\x00\x00\x03ab", "\x00\x02\x00\x01", "\xff\xff\xff\xff"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var body bytes.Buffer
+		if err := readFrame(bytes.NewReader(b), &body); err != nil {
+			return
+		}
+		if n := binary.BigEndian.Uint32(b); n > maxMessage || !bytes.Equal(body.Bytes(), b[4:4+n]) {
+			t.Errorf("a frame of %d octets was read as %d", n, body.Len())
+		}
+	})
+}
+
 func TestFaults(t *testing.T) {
 	const ahead = 3 * time.Hour
 	s := newServer(t)

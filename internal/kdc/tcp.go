@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"github.com/go-negotiate/negotiate/internal/krbmsg"
 )
 
 // serveTCP accepts connections until the listener is closed.
@@ -93,4 +95,11 @@ func writeFrame(c net.Conn, r reply) bool {
 	frame = append(frame, r.message[:r.cut]...)
 	_, err := c.Write(frame)
 	return err == nil && r.cut == len(r.message)
+}
+
+// tooLong answers a message whose announced length is beyond all bounds
+// (RFC 4120, section 7.2.2).
+func (r *Realm) tooLong() []byte {
+	e := krbmsg.KRBError{Code: krbmsg.ErrFieldTooLong, ServerTime: r.o.Now(), Server: r.tgs}
+	return e.Append(nil)
 }
