@@ -120,6 +120,9 @@ func (x *asExchange) authenticate(methodData []byte) error {
 	}
 	enc := krbmsg.EncryptedData{EType: int32(key.Type()), Cipher: cipher}
 	x.padata = []krbmsg.PAData{{Type: krbmsg.PAEncTimestamp, Value: krbmsg.AppendEncryptedData(nil, enc)}}
+	if cookie, ok := krbmsg.FindPAData(methods, krbmsg.PAFXCookie); ok { // RFC 6113, section 5.2
+		x.padata = append(x.padata, krbmsg.PAData{Type: krbmsg.PAFXCookie, Value: cookie})
+	}
 	return nil
 }
 

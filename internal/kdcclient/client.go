@@ -5,6 +5,7 @@
 package kdcclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,10 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/go-negotiate/negotiate/internal/der"
 	"github.com/go-negotiate/negotiate/internal/krbmsg"
 )
 
@@ -26,11 +31,16 @@ type Server struct {
 type Client struct {
 	// Servers lists the KDCs of a realm in the order in which to try them.
 	Servers func(ctx context.Context, realm string) ([]Server, error)
-	// Dial connects; nil is net.Dialer's DialContext.
+	// Dial connects, and gives up when ctx ends; nil is net.Dialer's DialContext.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// UDPLimit is the longest request that goes over UDP first; a longer one
 	// goes over TCP first. Zero sends all over TCP first.
 	UDPLimit int
+	// AttemptTimeout is how long one server is waited for in all; zero is 10
+	// seconds.
+	AttemptTimeout time.Duration
+	// Timeout bounds a whole exchange; zero leaves that to the context.
+	Timeout time.Duration
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -45,14 +55,15 @@ func (c *Client) now() time.Time {
 const (
 	// stagger is how long one server is waited for before the next is asked too.
 	stagger = time.Second
-	// attemptLimit is how long a silent server is listened to in all.
-	attemptLimit = 10 * time.Second
+	// defaultAttempt is how long a silent server is listened to in all.
+	defaultAttempt = 10 * time.Second
 	// maxReply bounds a reply; tickets of users in very many groups stay below
 	// 64 KiB.
 	maxReply = 1 << 20
 )
 
-// ErrUnreachable is what Exchange's error wraps when no KDC answered.
+// ErrUnreachable is what Exchange's error wraps when no KDC answered, or none
+// with a message of Kerberos.
 var ErrUnreachable = errors.New("no KDC answered")
 
 // Exchange sends req to the KDCs of realm until one answers, and returns its
@@ -72,7 +83,7 @@ func (c *Client) Exchange(ctx context.Context, realm string, req []byte) ([]byte
 		return nil, fmt.Errorf("waiting for a KDC of realm %s: %w", realm, context.Cause(ctx))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w for realm %s: %w", ErrUnreachable, realm, err)
+		return nil, fmt.Errorf("%w for realm %s: %w; check the network, and the kdc lines of [realms] in krb5.conf", ErrUnreachable, realm, err)
 	}
 	return reply, nil
 }
@@ -103,7 +114,8 @@ type outcome struct {
 // race starts the attempts one after the other, the next as soon as one fails
 // or has been silent for a while, and returns the first answer.
 func (c *Client) race(ctx context.Context, attempts []Server, req []byte) ([]byte, error) {
-	ctx, cancel := context.WithCancel(ctx)
+	caller := ctx
+	ctx, cancel := withTimeout(ctx, c.Timeout)
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
@@ -131,8 +143,8 @@ func (c *Client) race(ctx context.Context, attempts []Server, req []byte) ([]byt
 			}
 			failures = append(failures, r.err.Error())
 		case <-timer.C:
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		case <-caller.Done():
+			return nil, caller.Err()
 		}
 		if next < len(attempts) {
 			start()
@@ -143,17 +155,29 @@ func (c *Client) race(ctx context.Context, attempts []Server, req []byte) ([]byt
 	}
 }
 
+// withTimeout is context.WithTimeout, where zero is no timeout.
+func withTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if d <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, d)
+}
+
 // ask makes one attempt. A reply that does not fit into a datagram is fetched
 // over TCP from the same server.
 func (c *Client) ask(ctx context.Context, s Server, req []byte) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.AttemptTimeout, defaultAttempt))
 	defer cancel()
 	reply, err := c.askOnce(ctx, s, req)
 	if err == nil && s.Network == "udp" && hasCode(reply, krbmsg.ErrResponseTooBig) {
 		s.Network = "tcp"
 		reply, err = c.askOnce(ctx, s, req)
 	}
-	if err == nil && hasCode(reply, krbmsg.ErrSvcUnavailable) {
+	switch {
+	case err != nil:
+	case !isMessage(reply):
+		err = fmt.Errorf("it sent %d octets that are no message of Kerberos", len(reply))
+	case hasCode(reply, krbmsg.ErrSvcUnavailable):
 		err = krbmsg.ErrSvcUnavailable
 	}
 	if err != nil {
@@ -174,6 +198,21 @@ func plain(ctx context.Context, err error) error {
 	return err
 }
 
+// isMessage reports whether a reply is one whole element with the tag of a KDC's
+// answer. Another server may do better than one that sends anything else.
+func isMessage(reply []byte) bool {
+	s := cryptobyte.String(reply)
+	var tag asn1.Tag
+	if !s.ReadAnyASN1(new(cryptobyte.String), &tag) || !s.Empty() {
+		return false
+	}
+	switch byte(tag) {
+	case der.App(krbmsg.TypeASRep), der.App(krbmsg.TypeTGSRep), der.App(krbmsg.TypeError):
+		return true
+	}
+	return false
+}
+
 func hasCode(reply []byte, code krbmsg.ErrorCode) bool {
 	if !krbmsg.IsKRBError(reply) {
 		return false
@@ -192,10 +231,11 @@ func (c *Client) askOnce(ctx context.Context, s Server, req []byte) ([]byte, err
 		return nil, err
 	}
 	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	// Closing ends every wait, also on connections that know no deadlines.
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	if s.Network == "udp" {
-		return exchangeUDP(ctx, conn, req)
+		return exchangeUDP(conn, req)
 	}
 	return exchangeTCP(conn, req)
 }

@@ -1,7 +1,7 @@
 package kdcclient
 
 import (
-	"context"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -18,7 +18,7 @@ var resend = [...]time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
 // maxDatagram is the longest payload that UDP carries.
 const maxDatagram = 65507
 
-func exchangeUDP(ctx context.Context, conn net.Conn, req []byte) ([]byte, error) {
+func exchangeUDP(conn net.Conn, req []byte) ([]byte, error) {
 	if len(req) > maxDatagram {
 		return nil, errors.New("the request does not fit into a datagram")
 	}
@@ -27,23 +27,19 @@ func exchangeUDP(ctx context.Context, conn net.Conn, req []byte) ([]byte, error)
 		if _, err := conn.Write(req); err != nil {
 			return nil, err
 		}
-		n, err := readUntil(ctx, conn, buf, wait)
-		if err == nil {
-			return buf[:n:n], nil
+		if err := conn.SetReadDeadline(time.Now().Add(wait)); err != nil {
+			return nil, err
 		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) || ctx.Err() != nil {
+		n, err := conn.Read(buf)
+		if err == nil {
+			// A copy, since tickets are kept and most are far shorter.
+			return bytes.Clone(buf[:n]), nil
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return nil, err
 		}
 	}
 	return nil, errors.New("no answer in time")
-}
-
-func readUntil(ctx context.Context, conn net.Conn, buf []byte, wait time.Duration) (int, error) {
-	conn.SetReadDeadline(time.Now().Add(wait))
-	if ctx.Err() != nil { // its own deadline may have been overwritten just now
-		return 0, ctx.Err()
-	}
-	return conn.Read(buf)
 }
 
 // exchangeTCP frames messages by their length in four octets (RFC 4120, section
