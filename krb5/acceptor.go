@@ -3,13 +3,13 @@ package krb5
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
-	"github.com/go-negotiate/negotiate/internal/der"
 	"github.com/go-negotiate/negotiate/internal/etype"
 	"github.com/go-negotiate/negotiate/internal/krbmsg"
 	"github.com/go-negotiate/negotiate/internal/principal"
@@ -24,10 +24,8 @@ type acceptor struct {
 	oid      gss.OID
 
 	state     state
-	session   *etype.Key
-	client    principal.Name
-	server    principal.Name
-	expires   time.Time
+	named     principal.Name // the service as the ticket names it, unprotected
+	ticket    *openedTicket
 	flags     gss.Flags
 	delegated *login
 	subkey    [maxKeySize]byte
@@ -39,20 +37,19 @@ func (c *acceptor) begin(context.Context) (gss.SecContext, error) { return c, ni
 // Step verifies the AP-REQ and makes the AP-REP if the initiator wants one. With
 // an error comes a KRB-ERROR token for the initiator.
 func (c *acceptor) Step(ctx context.Context, in []byte) (out []byte, done bool, err error) {
-	if err := ctx.Err(); err != nil {
-		c.state = stateDead
-		return nil, false, err
-	}
-	if c.state != stateNew {
-		c.state = stateDead
+	first := c.state == stateNew
+	c.state = stateDead // unless this Step succeeds
+	switch {
+	case ctx.Err() != nil:
+		return nil, false, context.Cause(ctx)
+	case !first:
 		return nil, false, defective("accept", "a token after the context was finished")
 	}
 	out, err = c.accept(in)
+	if r, ok := err.(*refusal); ok {
+		return c.refusalToken(r), false, r.err
+	}
 	if err != nil {
-		c.state = stateDead
-		if r, ok := err.(*refusal); ok {
-			return c.refuse(r), false, r.err
-		}
 		return nil, false, err
 	}
 	c.state = stateDone
@@ -73,9 +70,9 @@ func refuse(major gss.Major, code krbmsg.ErrorCode, format string, args ...any) 
 	return &refusal{code: code, err: e}
 }
 
-func (c *acceptor) refuse(r *refusal) []byte {
-	server := c.server
-	if server.IsZero() {
+func (c *acceptor) refusalToken(r *refusal) []byte {
+	server := c.named
+	if len(server.Components) == 0 {
 		server = principal.New("", "unknown")
 	}
 	return errorToken(c.oid, &krbmsg.KRBError{ServerTime: c.p.now(), Code: r.code, Server: server})
@@ -93,104 +90,149 @@ func (c *acceptor) accept(in []byte) ([]byte, error) {
 	if err != nil {
 		return nil, defective("accept", "%w", err)
 	}
-	part, err := c.openTicket(&req)
-	if err != nil {
-		return nil, err
-	}
-	auth, err := c.openAuthenticator(&req, part)
-	if err != nil {
-		return nil, err
-	}
-	sum, err := c.checkChecksum(auth)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.p.replay.check(c.p.now(), c.p.skew(), auth.Time, req.Authenticator.Cipher); err != nil {
-		return nil, err
-	}
-	if err := c.takeDelegation(&sum, auth); err != nil {
-		return nil, err
-	}
-	c.client, c.expires = part.Client, part.EndTime
-	return c.answer(&req, auth)
-}
-
-// openTicket decrypts the ticket and checks that it is valid now (RFC 4120,
-// section 3.2.3).
-func (c *acceptor) openTicket(req *krbmsg.APReq) (*krbmsg.EncTicketPart, error) {
-	c.server = req.Ticket.Server
+	c.named = req.Ticket.Server
 	if req.Options&krbmsg.APUseSessionKey != 0 {
 		return nil, refuse(gss.ErrDefectiveToken, krbmsg.ErrNoKey, "a user-to-user ticket, which a keytab cannot open")
 	}
-	keys, err := c.p.keysOf(c.cred.path)
+	keys, err := c.p.keysOf("accept", c.cred.path)
 	if err != nil {
 		return nil, err
 	}
-	plain, code := keys.open(&req.Ticket, c.cred.matches)
-	if code != 0 {
-		return nil, refuse(gss.ErrFailure, code, "%w", c.explainKeys(code, &req.Ticket, keys))
+	hash := sha256.Sum256(req.Ticket.Enc.Cipher)
+	ticket, err := c.openTicket(&req.Ticket, keys, hash)
+	if err != nil {
+		return nil, err
 	}
+	now := c.p.now()
+	if err := c.checkTicket(ticket, now); err != nil {
+		return nil, err
+	}
+	// The plaintext has a key in it.
+	var room [512]byte
+	plain, err := c.openAuthenticator(&req, ticket, room[:0])
+	if err != nil {
+		return nil, err
+	}
+	defer clear(plain)
+	auth, err := c.readAuthenticator(plain, ticket, now)
+	if err != nil {
+		return nil, err
+	}
+	sum, err := c.checkChecksum(&auth)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.p.replay.check(now, auth.Time, req.Authenticator.Cipher); err != nil {
+		return nil, err
+	}
+	keys.opened.add(hash, ticket)
+	c.ticket = ticket
+	if err := c.takeDelegation(&sum, &auth); err != nil {
+		return nil, err
+	}
+	return c.answer(&auth)
+}
+
+// openTicket decrypts the ticket, unless it was decrypted before.
+func (c *acceptor) openTicket(t *krbmsg.Ticket, keys *keytabFile, hash ticketHash) (*openedTicket, error) {
+	if o := keys.opened.find(hash); o != nil && c.cred.matches(o.server) {
+		return o, nil
+	}
+	plain, by, code := keys.table.open(t, c.cred.matches)
+	if code != 0 {
+		return nil, refuse(gss.ErrFailure, code, "%w", c.explainKeys(code, t, keys.table))
+	}
+	defer clear(plain)
 	part, err := krbmsg.ParseEncTicketPart(plain)
 	if err != nil {
 		return nil, refuse(gss.ErrDefectiveToken, krbmsg.ErrModified, "%w", err)
 	}
-	if c.session, err = etype.NewKey(etype.ID(part.Key.Type), part.Key.Value); err != nil || !c.p.permitted(part.Key.Type) {
+	session, err := etype.NewKey(etype.ID(part.Key.Type), part.Key.Value)
+	if err != nil || !c.p.permitted(part.Key.Type) {
 		return nil, refuse(gss.ErrDefectiveToken, krbmsg.ErrETypeNoSupp, "the ticket's session key is of type %s, which is not permitted", etype.ID(part.Key.Type))
 	}
-	now, skew := c.p.now(), c.p.skew()
-	start := part.StartTime
-	if start.IsZero() {
-		start = part.AuthTime
+	o := &openedTicket{server: by.principal, client: part.Client, session: session, flags: part.Flags, start: part.StartTime, end: part.EndTime}
+	if o.start.IsZero() {
+		o.start = part.AuthTime
 	}
+	o.transited = c.p.checkTransited(&part, by.principal.Realm)
+	return o, nil
+}
+
+// checkTicket checks that the ticket is valid now (RFC 4120, section 3.2.3).
+func (c *acceptor) checkTicket(t *openedTicket, now time.Time) error {
+	skew := c.p.skew()
 	switch {
-	case part.Flags&krbmsg.FlagInvalid != 0, start.Sub(now) > skew:
-		return nil, refuse(gss.ErrFailure, krbmsg.ErrTktNYV, "the ticket of %s is valid only from %s on", part.Client, start.Format(time.RFC3339))
-	case now.Sub(part.EndTime) > skew:
-		return nil, refuse(gss.ErrCredentialsExpired, krbmsg.ErrTktExpired, "the ticket of %s expired at %s", part.Client, part.EndTime.Format(time.RFC3339))
-	case len(part.Client.Components) == 0 || part.Client.Realm == "":
-		return nil, refuse(gss.ErrDefectiveToken, krbmsg.ErrBadMatch, "the ticket names no client")
+	case t.flags&krbmsg.FlagInvalid != 0:
+		return refuse(gss.ErrFailure, krbmsg.ErrTktNYV, "the ticket of %s is post-dated and has not been validated", t.client)
+	case t.start.Sub(now) > skew:
+		return refuse(gss.ErrFailure, krbmsg.ErrTktNYV, "the ticket of %s is valid only from %s on, and it is %s: compare this machine's clock with the KDC's", t.client, t.start.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	case now.Sub(t.end) > skew:
+		return refuse(gss.ErrCredentialsExpired, krbmsg.ErrTktExpired, "the ticket of %s expired at %s, and it is %s", t.client, t.end.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	case t.client.Realm == "" || len(t.client.Components) == 0:
+		return refuse(gss.ErrDefectiveToken, krbmsg.ErrBadMatch, "the ticket names no client")
+	case t.transited != nil:
+		return refuse(gss.ErrUnauthorized, errPathNotAccepted, "the ticket of %s: %w", t.client, t.transited)
 	}
-	return &part, nil
+	return nil
 }
 
 // explainKeys tells why no key opens a ticket, and what to do about it.
 func (c *acceptor) explainKeys(code krbmsg.ErrorCode, t *krbmsg.Ticket, keys keyTable) error {
 	switch code {
 	case krbmsg.ErrNotUs:
-		have := "nothing"
+		have := "nothing usable"
 		if len(keys) > 0 {
 			have = keys[0].principal.String()
+		}
+		if !c.cred.want.IsZero() {
+			return fmt.Errorf("the ticket is for %s, and only those for %s are accepted: have the client use that as its target", t.Server, c.cred.want)
 		}
 		return fmt.Errorf("the ticket is for %s, and the keytab %s has no such principal (the first it has is %s): add its key, or have the client use another target", t.Server, c.cred.path, have)
 	case krbmsg.ErrNoKey:
 		return fmt.Errorf("the ticket for %s is encrypted with %s, of which the keytab %s has no permitted key: export the keytab again", t.Server, etype.ID(t.Enc.EType), c.cred.path)
 	}
-	return fmt.Errorf("the ticket for %s (key version %d) does not open with the key in the keytab %s: the service was rekeyed, export the keytab again", t.Server, t.Enc.KVNO, c.cred.path)
+	return fmt.Errorf("the ticket for %s (key version %d) does not open with the keys in the keytab %s: the service was rekeyed, export the keytab again", t.Server, t.Enc.KVNO, c.cred.path)
 }
 
-// openAuthenticator decrypts the authenticator and checks that it is of the
-// ticket's client and of this time.
-func (c *acceptor) openAuthenticator(req *krbmsg.APReq, part *krbmsg.EncTicketPart) (*krbmsg.Authenticator, error) {
-	if req.Authenticator.EType != int32(c.session.Type()) {
-		return nil, refuse(gss.ErrDefectiveToken, krbmsg.ErrBadIntegrity, "the authenticator is not encrypted with the ticket's key")
+func (c *acceptor) openAuthenticator(req *krbmsg.APReq, t *openedTicket, dst []byte) ([]byte, error) {
+	if req.Authenticator.EType != int32(t.session.Type()) {
+		return nil, refuse(gss.ErrDefectiveToken, krbmsg.ErrBadIntegrity, "the authenticator is encrypted with %s, and the ticket's key is of type %s", etype.ID(req.Authenticator.EType), t.session.Type())
 	}
-	plain, err := c.session.AppendDecrypt(nil, krbmsg.UsageAPReqAuthenticator, req.Authenticator.Cipher)
+	plain, err := t.session.AppendDecrypt(dst, krbmsg.UsageAPReqAuthenticator, req.Authenticator.Cipher)
 	if err != nil {
-		return nil, refuse(gss.ErrBadMIC, krbmsg.ErrBadIntegrity, "the authenticator is not encrypted with the ticket's key")
+		return nil, refuse(gss.ErrBadMIC, krbmsg.ErrBadIntegrity, "the authenticator is not encrypted with the ticket's key: whoever sent it has not got the ticket from the KDC")
 	}
-	auth, err := krbmsg.ParseAuthenticator(plain)
-	if err != nil {
-		return nil, refuse(gss.ErrDefectiveToken, krbmsg.ErrModified, "%w", err)
-	}
-	now := c.p.now()
-	switch off := auth.Time.Sub(now); {
-	case !auth.Client.Equal(part.Client):
-		return nil, refuse(gss.ErrFailure, krbmsg.ErrBadMatch, "the ticket is of %s and the authenticator of %s", part.Client, auth.Client)
-	case off.Abs() > c.p.skew():
-		return nil, refuse(gss.ErrFailure, krbmsg.ErrSkew, "the client's clock says %s and this machine's %s, which is more than %s apart: synchronise them", auth.Time.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339), c.p.skew())
-	}
-	return &auth, nil
+	return plain, nil
 }
+
+// readAuthenticator checks that the authenticator is of the ticket's client and
+// of this time.
+func (c *acceptor) readAuthenticator(plain []byte, t *openedTicket, now time.Time) (auth krbmsg.Authenticator, err error) {
+	if auth, err = krbmsg.ParseAuthenticator(plain); err != nil {
+		return auth, refuse(gss.ErrDefectiveToken, krbmsg.ErrModified, "%w", err)
+	}
+	switch {
+	case !auth.Client.Equal(t.client):
+		return auth, refuse(gss.ErrFailure, krbmsg.ErrBadMatch, "the ticket is of %s and the authenticator of %s", t.client, auth.Client)
+	case auth.Time.Sub(now).Abs() > c.p.skew():
+		return auth, refuse(gss.ErrFailure, krbmsg.ErrSkew, "the client's clock says %s and this machine's %s, which is more than %s apart: synchronise them", auth.Time.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339), c.p.skew())
+	case len(auth.Subkey.Value) > maxKeySize:
+		return auth, refuse(gss.ErrDefectiveToken, krbmsg.ErrETypeNoSupp, "the authenticator's sub-key has %d octets", len(auth.Subkey.Value))
+	}
+	return auth, nil
+}
+
+// anonymous reports whether a ticket hides its client (RFC 8062).
+func (t *openedTicket) anonymous() bool {
+	n := t.client.Components
+	return t.flags&krbmsg.FlagAnonymousTick != 0 || len(n) == 2 && n[0] == "WELLKNOWN" && n[1] == "ANONYMOUS"
+}
+
+// acceptedFlags are those that the initiator may set by itself. Mutual
+// authentication goes by the flag here, which is protected, and not by the option
+// of the AP-REQ, which is not.
+const acceptedFlags = requestFlags | gss.FlagConfidentiality | gss.FlagIntegrity
 
 // checkChecksum reads the GSS-API checksum and compares the channel bindings.
 func (c *acceptor) checkChecksum(auth *krbmsg.Authenticator) (sum gssChecksum, err error) {
@@ -201,7 +243,7 @@ func (c *acceptor) checkChecksum(auth *krbmsg.Authenticator) (sum gssChecksum, e
 	if !ok {
 		return sum, refuse(gss.ErrDefectiveToken, krbmsg.ErrInappCksum, "the authenticator's GSS-API checksum is malformed")
 	}
-	c.flags = sum.flags & (requestFlags | gss.FlagConfidentiality | gss.FlagIntegrity)
+	c.flags = sum.flags & acceptedFlags
 	if c.bindings == nil {
 		return sum, nil
 	}
@@ -218,7 +260,8 @@ func (c *acceptor) checkChecksum(auth *krbmsg.Authenticator) (sum gssChecksum, e
 	return sum, nil
 }
 
-// takeDelegation makes a credential of what the initiator delegates.
+// takeDelegation makes a credential of what the initiator delegates. If its keys
+// are of a type that is not supported here the context goes without.
 func (c *acceptor) takeDelegation(sum *gssChecksum, auth *krbmsg.Authenticator) error {
 	if !sum.flags.Has(gss.FlagDelegate) {
 		return nil
@@ -227,7 +270,11 @@ func (c *acceptor) takeDelegation(sum *gssChecksum, auth *krbmsg.Authenticator) 
 	if !auth.Subkey.IsZero() {
 		subkey, _ = etype.NewKey(etype.ID(auth.Subkey.Type), auth.Subkey.Value)
 	}
-	tickets, err := openCred(sum.deleg, c.session, subkey)
+	tickets, err := openCred(sum.deleg, c.ticket.session, subkey)
+	if errors.Is(err, etype.ErrUnsupported) {
+		c.p.log.Warn("a delegated credential cannot be used", "client", auth.Client.String(), "error", err)
+		return nil
+	}
 	if err != nil {
 		return refuse(gss.ErrDefectiveToken, krbmsg.ErrModified, "the delegated credential of %s: %w", auth.Client, err)
 	}
@@ -239,7 +286,7 @@ func (c *acceptor) takeDelegation(sum *gssChecksum, auth *krbmsg.Authenticator) 
 		if !t.Client.Equal(auth.Client) {
 			return refuse(gss.ErrDefectiveToken, krbmsg.ErrBadMatch, "%s delegates a credential of %s", auth.Client, t.Client)
 		}
-		l.addFromCache(t)
+		l.addKnown(t)
 	}
 	c.delegated = l
 	c.flags |= gss.FlagDelegate
@@ -248,70 +295,61 @@ func (c *acceptor) takeDelegation(sum *gssChecksum, auth *krbmsg.Authenticator) 
 
 // answer establishes the context, with an AP-REP that proves who we are and
 // brings our sub-key if the initiator asks for one.
-func (c *acceptor) answer(req *krbmsg.APReq, auth *krbmsg.Authenticator) ([]byte, error) {
+func (c *acceptor) answer(auth *krbmsg.Authenticator) ([]byte, error) {
+	session := c.ticket.session
 	c.receive.next = uint64(auth.SeqNumber)
-	c.send = newSequence()
-	c.keyType, c.keyValue = etype.ID(auth.Subkey.Type), auth.Subkey.Value
-	if auth.Subkey.IsZero() {
-		c.keyType, c.keyValue = c.session.Type(), c.session.Bytes()
-	}
 	c.established = true
-	if req.Options&krbmsg.APMutualRequired == 0 {
-		c.flags &^= gss.FlagMutual
+	if !c.flags.Has(gss.FlagMutual) {
 		// Without an answer the initiator expects our numbers to begin with its own.
 		c.send = uint64(auth.SeqNumber)
+		c.keyType = etype.ID(auth.Subkey.Type)
+		c.keyValue = append(c.subkey[:0], auth.Subkey.Value...)
+		if auth.Subkey.IsZero() {
+			c.keyType, c.keyValue = session.Type(), session.Bytes()
+		}
 		return nil, nil
 	}
-	c.flags |= gss.FlagMutual
-	id := c.session.Type()
-	key := c.subkey[:id.KeySize()]
-	rand.Read(key)
-	c.keyType, c.keyValue, c.acceptorSubkey = id, key, true
+	c.keyType, c.keyValue = session.Type(), c.subkey[:session.Type().KeySize()]
+	c.acceptorSubkey = true
+	rand.Read(c.keyValue)
+	c.send = newSequence()
 	part := krbmsg.EncAPRepPart{
 		Time:      auth.Time,
-		Subkey:    krbmsg.EncryptionKey{Type: int32(id), Value: key},
+		Subkey:    krbmsg.EncryptionKey{Type: int32(c.keyType), Value: c.keyValue},
 		HasSeq:    true,
 		SeqNumber: uint32(c.send),
 	}
-	w := der.Writer{Buf: make([]byte, 0, 256)}
-	frame := w.Begin(der.App(0))
-	oid := w.Begin(der.TagOID)
-	w.Buf = append(w.Buf, c.oid...)
-	w.End(oid)
-	w.Buf = append(w.Buf, idAPRep...)
-	err := appendAPRep(&w, c.session, &part)
-	w.End(frame)
+	token, err := apRepToken(c.oid, session, &part)
 	if err != nil {
 		return nil, failure(gss.ErrFailure, "accept", "%w", err)
 	}
-	return w.Buf, nil
+	return token, nil
 }
 
-// Info describes the context.
+// Info describes the context. The acceptor is the one whose key opened the
+// ticket, whatever the client called it.
 func (c *acceptor) Info() gss.ContextInfo {
 	info := gss.ContextInfo{Mechanism: c.oid}
 	if c.state != stateDone {
 		return info
 	}
-	info.Initiator = gssName(c.client)
-	info.Acceptor = gssName(c.server)
+	info.Initiator = gssName(c.ticket.client)
+	info.Acceptor = gssName(c.ticket.server)
 	info.Flags = c.flags
-	info.Expires = c.expires
+	if c.ticket.anonymous() {
+		info.Flags |= gss.FlagAnonymous
+	}
+	info.Expires = c.ticket.end
 	if c.delegated != nil {
 		info.Delegated = loginCredential{c.delegated}
 	}
 	return info
 }
 
-// Close wipes the keys. What was delegated stays usable.
+// Close wipes the context's key. What was delegated stays usable.
 func (c *acceptor) Close() error {
 	clear(c.subkey[:])
 	c.wipe()
 	c.state = stateDead
 	return nil
-}
-
-// LogValue shows who and how far, and no key.
-func (c *acceptor) LogValue() slog.Value {
-	return slog.StringValue("krb5 acceptor context for " + c.server.String())
 }

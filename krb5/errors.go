@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
-	"github.com/go-negotiate/negotiate/internal/etype"
 	"github.com/go-negotiate/negotiate/internal/krbmsg"
 )
 
@@ -18,7 +18,7 @@ func failure(major gss.Major, op, format string, args ...any) *gss.Error {
 
 // noCred is for everything that kinit, or a keytab, would cure.
 func noCred(format string, args ...any) *gss.Error {
-	return failure(gss.ErrNoCred, "initiate", format, args...)
+	return failure(gss.ErrNoCred, "acquire", format, args...)
 }
 
 func defective(op, format string, args ...any) *gss.Error {
@@ -37,4 +37,11 @@ func isContextError(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-func etypeName(id int32) string { return etype.ID(id).String() }
+// clocks is what to do about KRB_AP_ERR_SKEW.
+func clocks(err error, now time.Time) string {
+	hint := "; set this machine's clock, which says " + now.UTC().Format(time.RFC3339)
+	if e, ok := errors.AsType[*krbmsg.KRBError](err); ok && !e.ServerTime.IsZero() {
+		hint += " where the KDC's says " + e.ServerTime.Format(time.RFC3339)
+	}
+	return hint
+}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
-	"github.com/go-negotiate/negotiate/internal/der"
 	"github.com/go-negotiate/negotiate/internal/etype"
 	"github.com/go-negotiate/negotiate/internal/kdcclient"
 	"github.com/go-negotiate/negotiate/internal/krbmsg"
@@ -31,12 +30,13 @@ const (
 
 // initiator is the initiator's context of mechanism krb5 (RFC 4121).
 type initiator struct {
-	p        *Provider
-	cred     gss.Credential // nil: the default
-	target   principal.Name
-	want     gss.Flags
-	bindings *gss.ChannelBindings
-	oid      gss.OID
+	p         *Provider
+	cred      gss.Credential // nil: the default
+	target    principal.Name
+	hostBased bool // target is, so that its host may be looked up
+	want      gss.Flags
+	bindings  *gss.ChannelBindings
+	oid       gss.OID
 
 	state  state
 	login  *login
@@ -53,21 +53,18 @@ const maxKeySize = 32
 func (c *initiator) begin(context.Context) (gss.SecContext, error) { return c, nil }
 
 // Step makes the AP-REQ, then verifies the AP-REP if mutual authentication was
-// asked for.
+// asked for. A context without it is done after the first Step, and takes one
+// more token: a KRB-ERROR, with which the acceptor says why it refuses.
 func (c *initiator) Step(ctx context.Context, in []byte) (out []byte, done bool, err error) {
 	switch c.state {
 	case stateNew:
-		if in != nil {
-			err = defective("initiate", "a token of the acceptor before the first of the initiator")
-			break
-		}
-		out, err = c.first(ctx)
+		out, err = c.first(ctx, in)
 	case stateWaiting:
 		err = c.finish(in)
 	case stateDone:
 		err = c.late(in)
 	default:
-		err = defective("initiate", "a token after the context was finished")
+		err = defective("initiate", "a token after the context had ended")
 	}
 	if err != nil {
 		c.state = stateDead
@@ -76,8 +73,10 @@ func (c *initiator) Step(ctx context.Context, in []byte) (out []byte, done bool,
 	return out, c.state == stateDone, nil
 }
 
-func (c *initiator) first(ctx context.Context) ([]byte, error) {
-	var err error
+func (c *initiator) first(ctx context.Context, in []byte) (out []byte, err error) {
+	if in != nil {
+		return nil, defective("initiate", "a token of the acceptor before the first of the initiator")
+	}
 	if c.login, err = c.p.loginOf(ctx, c.cred); err != nil {
 		return nil, err
 	}
@@ -89,48 +88,28 @@ func (c *initiator) first(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := c.apReq(sum)
-	if err != nil {
+	if out, err = c.apReq(&sum); err != nil {
 		return nil, failure(gss.ErrFailure, "initiate", "%w", err)
 	}
 	c.state = stateWaiting
 	if !c.flags.Has(gss.FlagMutual) {
-		c.establish(etype.ID(0), nil, c.send)
+		c.establish(krbmsg.EncryptionKey{}, c.send)
 	}
 	return out, nil
 }
 
 // getTicket also looks the target's canonical name up, where krb5.conf says so.
 func (c *initiator) getTicket(ctx context.Context) (*kdcclient.Ticket, error) {
-	if c.p.canonicalizes(profile.CanonicalizeAlways) {
-		c.target = c.p.canonicalTarget(ctx, c.target)
+	if c.hostBased && c.p.canonicalizes(profile.CanonicalizeAlways) {
+		c.target = c.p.canonicalName(ctx, c.target)
 	}
 	t, err := c.login.serviceTicket(ctx, c.target)
-	if errors.Is(err, krbmsg.ErrSPrincipalUnknown) && c.p.canonicalizes(profile.CanonicalizeFallback) {
-		if canonical := c.p.canonicalTarget(ctx, c.target); !canonical.Equal(c.target) {
+	if c.hostBased && errors.Is(err, krbmsg.ErrSPrincipalUnknown) && c.p.canonicalizes(profile.CanonicalizeFallback) {
+		if canonical := c.p.canonicalName(ctx, c.target); !canonical.Equal(c.target) {
 			return c.login.serviceTicket(ctx, canonical)
 		}
 	}
 	return t, err
-}
-
-// loginOf returns the login behind a credential.
-func (p *Provider) loginOf(ctx context.Context, cred gss.Credential) (*login, error) {
-	if cred == nil {
-		cred = &cacheCredential{p: p}
-	}
-	if r, ok := cred.(*cacheCredential); ok {
-		resolved, err := r.Resolve(ctx)
-		if err != nil {
-			return nil, err
-		}
-		cred = resolved
-	}
-	l, ok := cred.(loginCredential)
-	if !ok || l.p != p {
-		return nil, failure(gss.ErrDefectiveCredential, "initiate", "a %T of another provider or for accepting cannot initiate", cred)
-	}
-	return l.login, nil
 }
 
 // requestFlags are those that a request may set by itself.
@@ -142,17 +121,35 @@ func (c *initiator) checksum(ctx context.Context) (sum gssChecksum, err error) {
 	if c.bindings != nil {
 		sum.bindings = hashBindings(c.bindings)
 	}
-	delegate := c.want.Has(gss.FlagDelegate) || c.want.Has(gss.FlagDelegatePolicy) && c.ticket.Flags&krbmsg.FlagOKAsDelegate != 0
-	if delegate {
+	if c.delegates() {
 		if sum.deleg, err = c.delegation(ctx); err != nil {
 			return sum, err
 		}
 	}
 	if sum.deleg != nil {
-		c.flags |= gss.FlagDelegate | c.want&gss.FlagDelegatePolicy
+		c.flags |= gss.FlagDelegate
 	}
 	sum.flags = c.flags
+	if sum.deleg != nil {
+		c.flags |= c.want & gss.FlagDelegatePolicy // which concerns this side only
+	}
 	return sum, nil
+}
+
+// delegates reports whether the credential is to be delegated: because the
+// caller wants it, or because the realm trusts the service.
+func (c *initiator) delegates() bool {
+	trusted := c.ticket.Flags&krbmsg.FlagOKAsDelegate != 0
+	switch {
+	case c.want.Has(gss.FlagDelegatePolicy) && trusted:
+		return true
+	case !c.want.Has(gss.FlagDelegate):
+		return false
+	case c.p.conf.EnforceOKAsDelegate && !trusted:
+		c.noDelegation(errors.New("the realm does not trust the service for it (OK-AS-DELEGATE), and krb5.conf has enforce_ok_as_delegate = true"))
+		return false
+	}
+	return true
 }
 
 // delegation is the KRB-CRED with a forwarded ticket-granting ticket; nil, and
@@ -163,33 +160,39 @@ func (c *initiator) delegation(ctx context.Context) ([]byte, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		c.p.log.Warn("no credential is delegated", slog.String("target", c.target.String()), slog.Any("error", err))
+		c.noDelegation(err)
 		return nil, nil
 	}
 	cred, err := sealCred(tgt, c.ticket.Key)
 	if err == nil && len(cred) > math.MaxUint16 {
-		err = fmt.Errorf("the forwarded ticket takes %d octets, more than fit", len(cred))
+		err = fmt.Errorf("the forwarded ticket takes %d octets, and %d fit into a token", len(cred), math.MaxUint16)
 	}
 	if err != nil {
-		return nil, failure(gss.ErrFailure, "initiate", "delegation: %w", err)
+		c.noDelegation(err)
+		return nil, nil
 	}
 	return cred, nil
 }
 
+func (c *initiator) noDelegation(why error) {
+	c.p.log.Warn("no credential is delegated", slog.String("target", c.ticket.Server.String()), slog.Any("error", why))
+}
+
 // apReq encodes the token in one buffer, in which the authenticator is also
 // encrypted.
-func (c *initiator) apReq(sum gssChecksum) ([]byte, error) {
+func (c *initiator) apReq(sum *gssChecksum) ([]byte, error) {
 	key := c.ticket.Key
 	id := key.Type()
 	c.send = newSequence()
-	rand.Read(c.subkey[:id.KeySize()])
+	subkey := c.subkey[:id.KeySize()]
+	rand.Read(subkey)
 	c.time = c.p.authenticatorTime(c.login.now())
 	var sumBuf [checksumLen]byte
 	auth := krbmsg.Authenticator{
 		Client:    c.ticket.Client,
 		Checksum:  krbmsg.Checksum{Type: krbmsg.ChecksumGSSAPI, Sum: sum.append(sumBuf[:0])},
 		Time:      c.time,
-		Subkey:    krbmsg.EncryptionKey{Type: int32(id), Value: c.subkey[:id.KeySize()]},
+		Subkey:    krbmsg.EncryptionKey{Type: int32(id), Value: subkey},
 		HasSeq:    true,
 		SeqNumber: uint32(c.send),
 	}
@@ -200,15 +203,7 @@ func (c *initiator) apReq(sum gssChecksum) ([]byte, error) {
 	if c.flags.Has(gss.FlagMutual) {
 		options = krbmsg.APMutualRequired
 	}
-	w := der.Writer{Buf: make([]byte, 0, len(c.ticket.Raw)+len(auth.Checksum.Sum)+512)}
-	frame := w.Begin(der.App(0))
-	oid := w.Begin(der.TagOID)
-	w.Buf = append(w.Buf, c.oid...)
-	w.End(oid)
-	w.Buf = append(w.Buf, idAPReq...)
-	err := appendAPReq(&w, options, c.ticket.Raw, key, &auth)
-	w.End(frame)
-	return w.Buf, err
+	return apReqToken(c.oid, options, c.ticket.Raw, key, &auth)
 }
 
 // newSequence is an initial sequence number. It has 30 bits, since some peers
@@ -229,28 +224,17 @@ func (c *initiator) finish(in []byte) error {
 	case idAPRep:
 		return c.verify(msg)
 	case idError:
-		return c.told(msg)
+		return c.refused(msg)
 	}
 	return defective("initiate", "the acceptor sent a token that is neither an AP-REP nor an error")
 }
 
-// late reads what comes after the context is done. Without mutual
-// authentication that is at once, so that an acceptor's refusal comes here; its
-// KRB-ERROR is the error.
+// late takes a token that comes when the context is done.
 func (c *initiator) late(in []byte) error {
-	if id, msg, err := splitToken("initiate", in); err == nil && id == idError {
-		return c.told(msg)
+	if id, msg, err := splitToken("initiate", in); err == nil && id == idError && !c.flags.Has(gss.FlagMutual) {
+		return c.refused(msg)
 	}
 	return defective("initiate", "a token after the context was finished")
-}
-
-// told is the error that the acceptor's KRB-ERROR tells of.
-func (c *initiator) told(msg []byte) error {
-	e, err := krbmsg.ParseKRBError(msg)
-	if err != nil {
-		return defective("initiate", "%w", err)
-	}
-	return c.refused(e)
 }
 
 // verify checks that the acceptor could read our authenticator (RFC 4120,
@@ -264,6 +248,7 @@ func (c *initiator) verify(msg []byte) error {
 	if err != nil || rep.Enc.EType != int32(c.ticket.Key.Type()) {
 		return failure(gss.ErrBadMIC, "initiate", "the acceptor's AP-REP is not encrypted with the key of %s's ticket: it has not proved that it is %s", c.ticket.Server, c.ticket.Server)
 	}
+	defer clear(plain)
 	part, err := krbmsg.ParseEncAPRepPart(plain)
 	if err != nil {
 		return defective("initiate", "%w", err)
@@ -271,12 +256,20 @@ func (c *initiator) verify(msg []byte) error {
 	if !part.Time.Equal(c.time) {
 		return failure(gss.ErrBadMIC, "initiate", "the acceptor's AP-REP answers another request: it has not proved that it is %s", c.ticket.Server)
 	}
-	c.establish(etype.ID(part.Subkey.Type), part.Subkey.Value, uint64(part.SeqNumber))
+	if len(part.Subkey.Value) > maxKeySize {
+		return defective("initiate", "the acceptor's sub-key has %d octets", len(part.Subkey.Value))
+	}
+	c.establish(part.Subkey, uint64(part.SeqNumber))
 	return nil
 }
 
-// refused explains a KRB-ERROR of the acceptor.
-func (c *initiator) refused(e *krbmsg.KRBError) error {
+// refused explains a KRB-ERROR of the acceptor. Nothing protects it: it ends the
+// context and changes nothing else.
+func (c *initiator) refused(msg []byte) error {
+	e, err := krbmsg.ParseKRBError(msg)
+	if err != nil {
+		return defective("initiate", "%w", err)
+	}
 	hint := ""
 	switch e.Code {
 	case krbmsg.ErrModified, krbmsg.ErrBadIntegrity, krbmsg.ErrBadKeyVer, krbmsg.ErrNoKey, krbmsg.ErrNotUs:
@@ -285,21 +278,27 @@ func (c *initiator) refused(e *krbmsg.KRBError) error {
 		hint = "; its clock says " + e.ServerTime.UTC().Format(time.RFC3339) + " and ours " + c.time.UTC().Format(time.RFC3339)
 	case krbmsg.ErrTktExpired:
 		hint = "; the ticket ends at " + c.ticket.EndTime.UTC().Format(time.RFC3339) + " and its clock says " + e.ServerTime.UTC().Format(time.RFC3339)
-		c.Forget()
 	}
-	return failure(gss.ErrFailure, "initiate", "the acceptor refused the ticket for %s: %w%s", c.ticket.Server, e, hint)
+	err = fmt.Errorf("the acceptor refused the ticket for %s: %w%s", c.ticket.Server, e, hint)
+	// A code of zero says nothing, and the zero Minor that there was none.
+	minor := uint32(e.Code)
+	if minor == 0 {
+		minor = uint32(krbmsg.ErrGeneric)
+	}
+	return &gss.Error{Major: gss.ErrFailure, Minor: minor, Mech: gss.MechKRB5, Op: "initiate", Err: err}
 }
 
 // establish finishes the context. The acceptor's sub-key, if it has sent one,
 // protects messages; else ours does (RFC 4121, section 2).
-func (c *initiator) establish(acceptorType etype.ID, acceptorKey []byte, receive uint64) {
+func (c *initiator) establish(acceptors krbmsg.EncryptionKey, receive uint64) {
 	c.protection.initiator = true
-	c.protection.keyType, c.protection.keyValue = c.ticket.Key.Type(), c.subkey[:c.ticket.Key.Type().KeySize()]
-	if len(acceptorKey) > 0 {
-		c.protection.keyType, c.protection.keyValue, c.protection.acceptorSubkey = acceptorType, acceptorKey, true
+	c.keyType, c.keyValue = c.ticket.Key.Type(), c.subkey[:c.ticket.Key.Type().KeySize()]
+	if !acceptors.IsZero() {
+		c.acceptorSubkey = true
+		c.keyType, c.keyValue = etype.ID(acceptors.Type), append(c.subkey[:0], acceptors.Value...)
 	}
-	c.protection.receive.next = receive
-	c.protection.established = true
+	c.receive.next = receive
+	c.established = true
 	c.state = stateDone
 }
 
@@ -320,24 +319,18 @@ func (c *initiator) Info() gss.ContextInfo {
 	return info
 }
 
-// Forget drops the cached service ticket.
+// Forget drops the cached service ticket, so that the next context gets a new
+// one from the KDC.
 func (c *initiator) Forget() {
 	if c.login != nil && c.ticket != nil {
 		c.login.forget(c.ticket)
 	}
 }
 
-// Close wipes the keys.
+// Close wipes the context's key.
 func (c *initiator) Close() error {
 	clear(c.subkey[:])
-	c.protection.wipe()
+	c.wipe()
 	c.state = stateDead
 	return nil
 }
-
-// compile-time checks of the capabilities that callers look for.
-var (
-	_ gss.SecContext       = (*initiator)(nil)
-	_ gss.Forgetter        = (*initiator)(nil)
-	_ gss.MessageProtector = (*initiator)(nil)
-)

@@ -3,7 +3,7 @@ package krb5
 import (
 	"context"
 	"fmt"
-	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,21 +15,56 @@ import (
 )
 
 // login is one principal with its tickets: what a credential stands on. Each
-// service ticket is fetched once, however many goroutines ask for it.
+// ticket is fetched once, however many goroutines ask for it.
 type login struct {
 	p      *Provider
 	client principal.Name
-	// source tells people where the tickets come from: "FILE:/tmp/krb5cc_0".
+	// source tells people where the tickets come from: "the cache FILE:/tmp/krb5cc_0".
 	source string
-	// relogin gets a new ticket-granting ticket when the present one has
-	// expired; nil if that takes a person.
-	relogin func(ctx context.Context) (*kdcclient.Ticket, error)
+	// relogin gets a ticket-granting ticket when the last one, nil at first, is
+	// not valid; nil if that takes a person.
+	relogin func(ctx context.Context, last *kdcclient.Ticket) (*kdcclient.Ticket, error)
 	// offset is how far the KDC's clock is ahead of ours.
 	offset time.Duration
 
 	mu      sync.Mutex
-	tickets map[string]*ticketCall // by ticketKey
+	tickets map[ticketKey]*ticketCall
 }
+
+// ticketKey is what a ticket is filed under. It is made for each context, so
+// that it refers to the name's strings and builds none, unless the name is an
+// unusual one.
+type ticketKey struct {
+	use           ticketUse
+	parts         int
+	realm         string
+	first, second string
+	rest          string
+}
+
+type ticketUse uint8
+
+const (
+	useService   ticketUse = iota // a ticket for the named service
+	useTGT                        // a ticket-granting ticket for realm
+	useForwarded                  // a ticket-granting ticket to hand to the named service
+)
+
+func keyOf(use ticketUse, n principal.Name) ticketKey {
+	k := ticketKey{use: use, parts: len(n.Components), realm: n.Realm}
+	if len(n.Components) > 0 {
+		k.first = n.Components[0]
+	}
+	if len(n.Components) > 1 {
+		k.second = n.Components[1]
+	}
+	if len(n.Components) > 2 {
+		k.rest = principal.New("", n.Components[2:]...).Text()
+	}
+	return k
+}
+
+func tgtKey(realm string) ticketKey { return ticketKey{use: useTGT, realm: realm} }
 
 // ticketCall is a ticket, or the fetching of it. Before done is closed only
 // the goroutine that fetches may touch the rest.
@@ -37,9 +72,8 @@ type ticketCall struct {
 	done   chan struct{}
 	ticket *kdcclient.Ticket
 	err    error
-	// former is the call that this one replaces, with a ticket that has expired.
-	// It comes back if this one fails, for people to be told about.
-	former *ticketCall
+	// abandoned says that the goroutine gave up since its own caller did.
+	abandoned bool
 }
 
 var closedChan = func() chan struct{} {
@@ -53,21 +87,39 @@ var closedChan = func() chan struct{} {
 const maxTickets = 1024
 
 func newLogin(p *Provider, client principal.Name, source string) *login {
-	return &login{p: p, client: client, source: source, tickets: make(map[string]*ticketCall)}
+	return &login{p: p, client: client, source: source, tickets: make(map[ticketKey]*ticketCall)}
 }
 
+// now is the time by the KDC's clock, as far as it is known.
 func (l *login) now() time.Time { return l.p.now().Add(l.offset) }
 
-// add stores a ticket under the given key.
-func (l *login) add(key string, t *kdcclient.Ticket) {
+// kdc is the client of KDCs, by their clock.
+func (l *login) kdc() *kdcclient.Client {
+	c := l.p.kdc
+	c.Now = l.now
+	return &c
+}
+
+// add stores a ticket.
+func (l *login) add(key ticketKey, t *kdcclient.Ticket) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.store(key, &ticketCall{done: closedChan, ticket: t})
 }
 
+// addLonger is add, unless a ticket is there that lasts as long.
+func (l *login) addLonger(key ticketKey, t *kdcclient.Ticket) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	have := l.tickets[key]
+	if have == nil || have.isDone() && have.ticket != nil && have.ticket.EndTime.Before(t.EndTime) {
+		l.store(key, &ticketCall{done: closedChan, ticket: t})
+	}
+}
+
 // store is called with mu held.
-func (l *login) store(key string, c *ticketCall) {
-	if len(l.tickets) >= maxTickets {
+func (l *login) store(key ticketKey, c *ticketCall) {
+	if _, replaces := l.tickets[key]; !replaces && len(l.tickets) >= maxTickets {
 		l.evict()
 	}
 	l.tickets[key] = c
@@ -77,13 +129,13 @@ func (l *login) store(key string, c *ticketCall) {
 // that is nothing.
 func (l *login) evict() {
 	now := l.now()
-	victim := ""
+	var victim ticketKey
 	for key, c := range l.tickets {
 		switch {
-		case !c.isDone():
-		case c.ticket == nil || !c.ticket.ValidAt(now, l.p.skew()):
+		case !c.isDone() || key == tgtKey(l.client.Realm):
+		case !l.validAt(c.ticket, now):
 			delete(l.tickets, key)
-		case !c.ticket.Server.IsTGS():
+		case key.use != useTGT:
 			victim = key
 		}
 	}
@@ -101,18 +153,27 @@ func (c *ticketCall) isDone() bool {
 	}
 }
 
+func (l *login) validAt(t *kdcclient.Ticket, now time.Time) bool {
+	return t != nil && t.ValidAt(now, l.p.skew())
+}
+
 // get returns the ticket stored under key, or has fetch get it. Goroutines that
 // ask meanwhile wait for the same one. A failed fetch is not kept; where it
 // failed because its own caller gave up, a waiting one takes over.
-func (l *login) get(ctx context.Context, key string, fetch func(context.Context) (*kdcclient.Ticket, error)) (*kdcclient.Ticket, error) {
+func (l *login) get(ctx context.Context, key ticketKey, fetch func(context.Context) (*kdcclient.Ticket, error)) (*kdcclient.Ticket, error) {
 	for {
 		l.mu.Lock()
 		c := l.tickets[key]
-		if c == nil || c.isDone() && !l.usable(c.ticket) {
-			c = &ticketCall{done: make(chan struct{}), former: c}
+		if c != nil && c.isDone() && l.validAt(c.ticket, l.now()) {
+			l.mu.Unlock()
+			return c.ticket, nil
+		}
+		if c == nil || c.isDone() {
+			c = &ticketCall{done: make(chan struct{})}
+			old := l.tickets[key]
 			l.store(key, c)
 			l.mu.Unlock()
-			return l.fetch(ctx, key, c, fetch)
+			return l.fetch(ctx, key, c, old, fetch)
 		}
 		l.mu.Unlock()
 		select {
@@ -120,44 +181,42 @@ func (l *login) get(ctx context.Context, key string, fetch func(context.Context)
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
-		if c.err == nil || !isContextError(c.err) {
+		if !c.abandoned {
 			return c.ticket, c.err
 		}
 	}
 }
 
-func (l *login) usable(t *kdcclient.Ticket) bool {
-	return t != nil && t.ValidAt(l.now(), l.p.skew())
-}
-
-func (l *login) fetch(ctx context.Context, key string, c *ticketCall, fetch func(context.Context) (*kdcclient.Ticket, error)) (*kdcclient.Ticket, error) {
+// fetch carries out a call. If that fails, what was there before comes back: an
+// expired ticket, which explains the failure.
+func (l *login) fetch(ctx context.Context, key ticketKey, c, old *ticketCall, fetch func(context.Context) (*kdcclient.Ticket, error)) (*kdcclient.Ticket, error) {
+	c.abandoned = true // unless fetch returns
 	defer func() {
-		if c.ticket == nil && c.err == nil { // fetch panicked
-			c.err = context.Canceled
+		if c.ticket == nil {
+			l.putBack(key, c, old)
 		}
-		l.settle(key, c)
 		close(c.done)
 	}()
 	c.ticket, c.err = fetch(ctx)
+	c.abandoned = c.err != nil && ctx.Err() != nil
 	if c.err == nil {
 		l.p.logTicket(ctx, "got a ticket", c.ticket)
 	}
 	return c.ticket, c.err
 }
 
-// settle ends a call: one that failed gives way to the former, unless another
-// has taken its place.
-func (l *login) settle(key string, c *ticketCall) {
+// putBack undoes the storing of a failed call, unless another has taken its
+// place.
+func (l *login) putBack(key ticketKey, c, old *ticketCall) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case c.ticket != nil || l.tickets[key] != c:
-	case c.former != nil:
-		l.tickets[key] = c.former
+	case l.tickets[key] != c:
+	case old != nil:
+		l.tickets[key] = old
 	default:
 		delete(l.tickets, key)
 	}
-	c.former = nil
 }
 
 // forget drops a ticket, which a service has refused.
@@ -173,89 +232,71 @@ func (l *login) forget(t *kdcclient.Ticket) {
 
 // tgt returns the ticket-granting ticket of the login's own realm.
 func (l *login) tgt(ctx context.Context) (*kdcclient.Ticket, error) {
+	last := l.held()
 	return l.get(ctx, tgtKey(l.client.Realm), func(ctx context.Context) (*kdcclient.Ticket, error) {
 		if l.relogin == nil {
-			return nil, l.noTGT()
+			return nil, l.noTGT(last)
 		}
-		return l.relogin(ctx)
+		return l.relogin(ctx, last)
 	})
 }
 
-func tgtKey(realm string) string { return "tgt " + realm }
-
-// noTGT explains what the login holds instead of a usable ticket-granting ticket.
-func (l *login) noTGT() error {
+// held returns the ticket-granting ticket of the login's own realm as it is,
+// expired or not; nil if there is none.
+func (l *login) held() *kdcclient.Ticket {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var held []string
-	var expired *kdcclient.Ticket
+	if c := l.tickets[tgtKey(l.client.Realm)]; c != nil && c.isDone() {
+		return c.ticket
+	}
+	return nil
+}
+
+// expires is the end of the ticket-granting ticket; zero if there is none.
+func (l *login) expires() time.Time {
+	if t := l.held(); t != nil {
+		return t.EndTime
+	}
+	return time.Time{}
+}
+
+// noTGT explains what the login has instead of a valid ticket-granting ticket.
+// last is the one that is valid no more, or not yet; nil if there is none.
+func (l *login) noTGT(last *kdcclient.Ticket) error {
+	if last != nil {
+		return failure(gss.ErrCredentialsExpired, "acquire", "the ticket-granting ticket of %s in %s %s", l.client, l.source, l.whyInvalid(last))
+	}
+	if services := l.services(3); len(services) > 0 {
+		return noCred("%s has for %s no ticket-granting ticket of realm %s, only tickets for %s: run kinit",
+			l.source, l.client, l.client.Realm, strings.Join(services, ", "))
+	}
+	return noCred("%s has for %s no ticket of a permitted encryption type: run kinit", l.source, l.client)
+}
+
+func (l *login) whyInvalid(t *kdcclient.Ticket) string {
+	now := l.now().UTC().Format(time.RFC3339)
+	switch {
+	case !l.now().Before(t.EndTime):
+		return fmt.Sprintf("expired at %s, and it is %s: run kinit", t.EndTime.Format(time.RFC3339), now)
+	case t.Flags&krbmsg.FlagInvalid != 0:
+		return "is post-dated and has not been validated: run kinit -v"
+	}
+	return fmt.Sprintf("is valid only from %s on, and it is %s: check the clock, or run kinit", t.StartTime.Format(time.RFC3339), now)
+}
+
+// services names at most n services that there are tickets for.
+func (l *login) services(n int) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var names []string
 	for _, c := range l.tickets {
-		if !c.isDone() && c.former != nil {
-			c = c.former
-		}
 		if !c.isDone() || c.ticket == nil {
 			continue
 		}
-		if c.ticket.Server.Equal(principal.TGS(l.client.Realm, l.client.Realm)) {
-			expired = c.ticket
-		}
-		if len(held) < 3 {
-			held = append(held, c.ticket.Server.String())
+		if name := c.ticket.Server.String(); !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
-	switch {
-	case expired != nil:
-		return &gss.Error{Major: gss.ErrCredentialsExpired, Mech: gss.MechKRB5, Op: "initiate", Err: expiredTicket(expired, l)}
-	case len(held) == 0:
-		return noCred("%s of %s holds no ticket: run kinit", l.source, l.client)
-	}
-	return noCred("%s of %s holds no ticket-granting ticket of its realm, only %s: run kinit", l.source, l.client, strings.Join(held, ", "))
-}
-
-func expiredTicket(t *kdcclient.Ticket, l *login) error {
-	now := l.now()
-	if now.Before(t.EndTime) {
-		return fmt.Errorf("the ticket-granting ticket of %s in %s is valid only from %s on, and it is %s: check the clock, or run kinit",
-			l.client, l.source, t.StartTime.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
-	}
-	return fmt.Errorf("the ticket-granting ticket of %s in %s expired at %s, and it is %s: run kinit",
-		l.client, l.source, t.EndTime.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
-}
-
-// logTicket tells of a ticket what klist would.
-func (p *Provider) logTicket(ctx context.Context, msg string, t *kdcclient.Ticket) {
-	if !p.log.Enabled(ctx, slog.LevelDebug) {
-		return
-	}
-	attrs := []slog.Attr{
-		slog.String("client", t.Client.String()),
-		slog.String("service", t.Server.String()),
-		slog.String("session_key", t.Key.Type().String()),
-		slog.String("flags", flagText(t.Flags)),
-		slog.Time("expires", t.EndTime),
-	}
-	if tkt, err := krbmsg.ParseTicket(t.Raw); err == nil {
-		attrs = append(attrs, slog.String("ticket_key", etypeName(tkt.Enc.EType)), slog.Uint64("kvno", uint64(tkt.Enc.KVNO)))
-	}
-	p.log.LogAttrs(ctx, slog.LevelDebug, msg, attrs...)
-}
-
-var flagLetters = [...]struct {
-	flag   uint32
-	letter byte
-}{
-	{krbmsg.FlagForwardable, 'F'}, {krbmsg.FlagForwarded, 'f'}, {krbmsg.FlagProxiable, 'P'}, {krbmsg.FlagProxy, 'p'},
-	{krbmsg.FlagRenewable, 'R'}, {krbmsg.FlagInitial, 'I'}, {krbmsg.FlagInvalid, 'i'}, {krbmsg.FlagHWAuth, 'H'},
-	{krbmsg.FlagPreAuth, 'A'}, {krbmsg.FlagTransited, 'T'}, {krbmsg.FlagOKAsDelegate, 'O'}, {krbmsg.FlagAnonymousTick, 'a'},
-}
-
-// flagText abbreviates ticket flags as klist -f does.
-func flagText(flags uint32) string {
-	var b []byte
-	for _, f := range flagLetters {
-		if flags&f.flag != 0 {
-			b = append(b, f.letter)
-		}
-	}
-	return string(b)
+	slices.Sort(names)
+	return names[:min(n, len(names))]
 }

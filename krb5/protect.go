@@ -17,7 +17,7 @@ type protection struct {
 	initiator      bool // this side is the initiator
 	acceptorSubkey bool // the key is the acceptor's
 	keyType        etype.ID
-	keyValue       []byte
+	keyValue       []byte // of this context alone, so that wipe may clear it
 	key            *etype.Key
 	send           uint64
 	receive        window
@@ -35,9 +35,11 @@ const (
 	headerLen = 16
 )
 
+// wipe ends the protection and clears its key, of which nobody else has a copy
+// but the one that was derived from it, which the garbage collector takes.
 func (p *protection) wipe() {
-	clear(p.keyValue)
-	p.key = nil
+	clear(p.keyValue[:cap(p.keyValue)])
+	p.key, p.keyValue = nil, nil
 	p.established = false
 }
 

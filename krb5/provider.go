@@ -30,17 +30,21 @@ type Options struct {
 	Keytab string
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
-	// Dial connects to KDCs, with network "tcp" or "udp"; nil is net.Dialer.
+	// Dial connects to KDCs, with network "tcp" or "udp", and must return when ctx
+	// ends; nil is net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Resolver asks the DNS, for KDCs and where krb5.conf wants names to be
 	// canonicalized; nil is net.DefaultResolver.
 	Resolver *net.Resolver
-	// Logger gets records at debug level with the attribute logger=negotiate.gss,
-	// about tickets and never with a secret; nil discards them.
+	// Logger gets records with the attribute logger=negotiate.gss and never with a
+	// secret: about tickets at debug level, and warnings about what could not be
+	// honoured. Nil discards them.
 	Logger *slog.Logger
-	// ReplayCacheSize is how many authenticators an acceptor remembers. Zero is
+	// ReplayCacheSize is how many authenticators the acceptors of the provider
+	// remember, those of the last minutes (clockskew in krb5.conf). Zero is
 	// 1<<20, some 50 MB when full. When it is full, the oldest are dropped and
-	// authenticators as old as those are refused from then on.
+	// authenticators as old as those are refused from then on. It is in memory:
+	// several processes that share a key each have their own.
 	ReplayCacheSize int
 }
 
@@ -99,14 +103,17 @@ func newProvider(o Options, conf *profile.Config, env profile.Environment) *Prov
 		conf:    conf,
 		env:     env,
 		log:     slog.New(slog.DiscardHandler),
-		replay:  newReplayCache(o.ReplayCacheSize),
+		replay:  newReplayCache(o.ReplayCacheSize, conf.Clockskew),
 		caches:  make(map[string]*cacheFile),
 		keytabs: make(map[string]*keytabFile),
 	}
 	if o.Logger != nil {
 		p.log = o.Logger.With(slog.String("logger", "negotiate.gss"))
 	}
-	p.kdc = kdcclient.Client{Servers: p.servers, Dial: o.Dial, UDPLimit: conf.UDPPreferenceLimit, Now: o.Now}
+	p.kdc = kdcclient.Client{
+		Servers: p.servers, Dial: o.Dial, UDPLimit: conf.UDPPreferenceLimit,
+		AttemptTimeout: conf.KDCTimeout, Timeout: conf.RequestTimeout, Now: o.Now,
+	}
 	for _, w := range conf.Warnings {
 		p.log.Warn("krb5.conf: " + w)
 	}
@@ -124,8 +131,6 @@ func (p *Provider) Mechanisms() []gss.OID {
 func (p *Provider) now() time.Time { return p.opts.Now() }
 
 func (p *Provider) skew() time.Duration { return p.conf.Clockskew }
-
-func (p *Provider) tgsETypes() []int32 { return p.conf.DefaultTGSEnctypes }
 
 // authenticatorTime returns a time of the given clock that no other
 // authenticator of this provider has, in whole microseconds: some acceptors
@@ -159,25 +164,32 @@ type errorText string
 func (e errorText) Error() string { return string(e) }
 
 // Acquire returns a credential. For initiating: from a password, a client
-// keytab, or else a credential cache, which is read now and again when it has
-// changed. For accepting: from a keytab, which is read at each context when it
-// has changed. UsageBoth is not available. Errors are *gss.Error.
+// keytab, or else a credential cache. That is read now, and again when its
+// tickets have expired; the credential keeps standing for the same principal.
+// For accepting: from a keytab, which is read at each context when it has
+// changed. UsageBoth is not available. Options that contradict each other are
+// refused. Errors are *gss.Error, or the context's.
 func (p *Provider) Acquire(ctx context.Context, o gss.CredentialOptions) (gss.Credential, error) {
 	if _, err := mechOf("acquire", o.Mechanism); err != nil {
 		return nil, err
 	}
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err := checkSources(o); err != nil {
 		return nil, err
 	}
 	switch {
 	case o.Usage == gss.UsageAccept:
-		return p.acceptorFor(o.Keytab, o.Name)
-	case o.Usage != gss.UsageInitiate:
-		return nil, failure(gss.ErrUnavailable, "acquire", "a credential for both initiating and accepting: acquire two")
+		c, err := p.acceptorFor(o.Keytab, o.Name)
+		if err != nil {
+			return nil, err
+		}
+		return c, nil
 	case o.Password != "":
-		return p.FromPassword(o.Name.Value, o.Password)
+		return p.fromPassword(o.Name, o.Password)
 	case o.Keytab != "":
-		return p.FromKeytab(o.Name.Value, o.Keytab)
+		return p.fromKeytab(o.Name, o.Keytab)
 	}
 	c, err := p.fromCCache(o.CCache, o.Name)
 	if err != nil {
@@ -186,24 +198,42 @@ func (p *Provider) Acquire(ctx context.Context, o gss.CredentialOptions) (gss.Cr
 	return c.Resolve(ctx)
 }
 
+// checkSources refuses options of which some would have to be ignored.
+func checkSources(o gss.CredentialOptions) error {
+	refuse := func(why string) error { return failure(gss.ErrUnavailable, "acquire", "%s", why) }
+	switch {
+	case o.Usage != gss.UsageAccept && o.Usage != gss.UsageInitiate:
+		return refuse("no credential is for initiating and accepting: acquire two")
+	case o.Usage == gss.UsageAccept && (o.Password != "" || o.CCache != ""):
+		return refuse("a credential for accepting is made from a keytab: leave Password and CCache empty")
+	case o.Password != "" && (o.Keytab != "" || o.CCache != ""), o.Keytab != "" && o.CCache != "":
+		return refuse("a credential is made from a password, a keytab or a credential cache: give one of Password, Keytab and CCache")
+	}
+	return nil
+}
+
 // Initiate begins a context for Mechanism SPNEGO, which is the default, or
 // krb5. Nothing is fetched before the first Step. FlagDelegate forwards the
 // ticket-granting ticket if it is forwardable, FlagDelegatePolicy if moreover
-// the realm trusts the service (OK-AS-DELEGATE); if not, the context comes about
-// without delegation, and Info tells.
+// the realm trusts the service (OK-AS-DELEGATE); if it cannot be, the context
+// comes about without delegation, and Info and the log tell. Lifetime is not
+// used: a context lasts as long as its ticket.
 func (p *Provider) Initiate(ctx context.Context, o gss.InitiateOptions) (gss.SecContext, error) {
 	mech, err := mechOf("initiate", o.Mechanism)
 	if err != nil {
 		return nil, err
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
-	target, err := p.targetName(o.Target)
+	target, err := p.serviceName("initiate", o.Target)
 	if err != nil {
 		return nil, err
 	}
-	in := &initiator{p: p, cred: o.Credential, target: target, want: o.Flags, bindings: o.ChannelBindings, oid: gss.MechKRB5}
+	in := &initiator{
+		p: p, cred: o.Credential, target: target, hostBased: o.Target.Type == gss.NameHostBased,
+		want: o.Flags, bindings: o.ChannelBindings, oid: gss.MechKRB5,
+	}
 	if mech == gss.MechSPNEGO {
 		return spnego.NewInitiator([]spnego.Mech{{OID: gss.MechKRB5, New: in.begin}}), nil
 	}
@@ -214,28 +244,29 @@ func (p *Provider) Initiate(ctx context.Context, o gss.InitiateOptions) (gss.Sec
 // Accept begins a context that takes SPNEGO and krb5 tokens, whichever the
 // initiator sends.
 func (p *Provider) Accept(ctx context.Context, o gss.AcceptOptions) (gss.SecContext, error) {
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	ac, err := p.acceptorOf(o.Credential)
+	if err != nil {
 		return nil, err
-	}
-	cred := o.Credential
-	if cred == nil {
-		var err error
-		if cred, err = p.acceptorFor("", gss.Name{}); err != nil {
-			return nil, err
-		}
-	}
-	ac, ok := cred.(*acceptorCredential)
-	if !ok || ac.p != p {
-		return nil, failure(gss.ErrDefectiveCredential, "accept", "a %T of another provider or for initiating cannot accept: use AcceptorFromKeytab of this provider", cred)
 	}
 	return &dispatcher{p: p, cred: ac, bindings: o.ChannelBindings}, nil
 }
 
-func (p *Provider) defaultCCache() string {
-	if p.opts.CCache != "" {
-		return p.opts.CCache
+// acceptorOf returns the acceptor's credential, nil being the default keytab.
+func (p *Provider) acceptorOf(cred gss.Credential) (*acceptorCredential, error) {
+	switch c := cred.(type) {
+	case nil:
+		return p.acceptorFor("", gss.Name{})
+	case *acceptorCredential:
+		if c.p == p {
+			return c, nil
+		}
+	case *cacheCredential, loginCredential:
+		return nil, failure(gss.ErrDefectiveCredential, "accept", "%s is for initiating: use AcceptorFromKeytab", c)
 	}
-	return defaultCCacheName(p)
+	return nil, failure(gss.ErrDefectiveCredential, "accept", "the credential (%T) was not made by this provider: use its AcceptorFromKeytab", cred)
 }
 
 func (p *Provider) permitted(id int32) bool { return slices.Contains(p.conf.PermittedEnctypes, id) }

@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 
-	"github.com/go-negotiate/negotiate/gss"
 	"github.com/go-negotiate/negotiate/internal/kdcclient"
 	"github.com/go-negotiate/negotiate/internal/principal"
-	"github.com/go-negotiate/negotiate/internal/profile"
 )
 
 // servers lists the KDCs of a realm: those of [realms], or else those that the
@@ -62,99 +61,42 @@ func (p *Provider) serversByDNS(ctx context.Context, realm string) ([]kdcclient.
 	return out, nil
 }
 
-// targetName turns a gss.Name into a principal. The realm stays empty where
-// only the KDCs can tell it.
-func (p *Provider) targetName(n gss.Name) (principal.Name, error) {
-	switch n.Type {
-	case gss.NameHostBased:
-		service, host, ok := n.Service()
-		if !ok || host == "" {
-			return principal.Name{}, badName(n, "want service@host")
+// fallbackRealm guesses the realm of a host-based service that the client's own
+// realm does not know: by the DNS, where krb5.conf allows that, and then by the
+// host's domain, since web.example.com is usually of EXAMPLE.COM. It is empty if
+// there is no guess.
+func (p *Provider) fallbackRealm(ctx context.Context, service principal.Name) string {
+	if len(service.Components) != 2 {
+		return ""
+	}
+	host := service.Components[1]
+	if _, err := netip.ParseAddr(host); err == nil {
+		return ""
+	}
+	if p.conf.DNSLookupRealm {
+		if realm := p.realmByDNS(ctx, host); realm != "" {
+			return realm
 		}
-		host = strings.TrimSuffix(strings.ToLower(host), ".")
-		if p.conf.QualifyShortname != "" && !strings.Contains(host, ".") {
-			host += "." + p.conf.QualifyShortname
+	}
+	_, domain, _ := strings.Cut(host, ".")
+	return strings.ToUpper(domain)
+}
+
+// maxLabels bounds the names that are looked up for one host.
+const maxLabels = 8
+
+// realmByDNS looks for the TXT record _kerberos of a host, then of its parents.
+func (p *Provider) realmByDNS(ctx context.Context, host string) string {
+	for range maxLabels {
+		texts, err := p.opts.Resolver.LookupTXT(ctx, "_kerberos."+host+".")
+		if err == nil && len(texts) > 0 && texts[0] != "" {
+			return texts[0]
 		}
-		realm, _ := p.conf.RealmOfHost(host)
-		return principal.Service(realm, service, host), nil
-	case gss.NameUser, gss.NamePrincipal:
-		name, err := principal.Parse(n.Value, "")
-		if err != nil {
-			return principal.Name{}, badName(n, err.Error())
+		_, parent, ok := strings.Cut(host, ".")
+		if !ok || ctx.Err() != nil {
+			break
 		}
-		if name.Realm == "" && len(name.Components) == 2 {
-			name.Realm, _ = p.conf.RealmOfHost(name.Components[1])
-		}
-		return name, nil
-	case gss.NameNone:
-		return principal.Name{}, badName(n, "a context needs a target, such as gss.HostBased(\"HTTP\", host)")
+		host = parent
 	}
-	return principal.Name{}, &gss.Error{Major: gss.ErrBadNameType, Mech: gss.MechKRB5, Op: "initiate"}
-}
-
-func badName(n gss.Name, why string) error {
-	return failure(gss.ErrInvalidName, "initiate", "%q: %s", n.Value, why)
-}
-
-// canonicalTarget is the target with its host as the DNS calls it, where
-// krb5.conf asks for that; the same target otherwise.
-func (p *Provider) canonicalTarget(ctx context.Context, n principal.Name) principal.Name {
-	if n.Type != principal.TypeSrvHst || len(n.Components) != 2 {
-		return n
-	}
-	host := n.Components[1]
-	canonical, err := p.opts.Resolver.LookupCNAME(ctx, host)
-	if err != nil {
-		return n
-	}
-	if p.conf.RDNS {
-		canonical = p.reverse(ctx, canonical)
-	}
-	canonical = strings.TrimSuffix(strings.ToLower(canonical), ".")
-	if canonical == "" || canonical == host {
-		return n
-	}
-	realm, _ := p.conf.RealmOfHost(canonical)
-	return principal.Service(realm, n.Components[0], canonical)
-}
-
-// reverse returns the name that the host's first address has in the DNS.
-func (p *Provider) reverse(ctx context.Context, host string) string {
-	addrs, err := p.opts.Resolver.LookupHost(ctx, host)
-	if err != nil || len(addrs) == 0 {
-		return host
-	}
-	names, err := p.opts.Resolver.LookupAddr(ctx, addrs[0])
-	if err != nil || len(names) == 0 {
-		return host
-	}
-	return names[0]
-}
-
-// clientName reads a client's principal, completing it with the default realm.
-func (p *Provider) clientName(text string) (principal.Name, error) {
-	n, err := principal.Parse(text, p.conf.DefaultRealm)
-	if err != nil {
-		return n, failure(gss.ErrInvalidName, "acquire", "%w", err)
-	}
-	if n.Realm == "" {
-		return n, failure(gss.ErrInvalidName, "acquire", "%q has no realm and krb5.conf no default_realm: write %s@REALM", text, text)
-	}
-	return n, nil
-}
-
-// gssName is the public form of a principal.
-func gssName(n principal.Name) gss.Name {
-	switch {
-	case n.IsZero():
-		return gss.Name{}
-	case len(n.Components) == 1:
-		return gss.User(n.String())
-	}
-	return gss.Principal(n.String())
-}
-
-// canonicalizes reports how krb5.conf wants hosts to be looked up.
-func (p *Provider) canonicalizes(when profile.Canonicalization) bool {
-	return p.conf.DNSCanonicalizeHostname == when
+	return ""
 }

@@ -1,6 +1,7 @@
 package krb5
 
 import (
+	"github.com/go-negotiate/negotiate/gss"
 	"github.com/go-negotiate/negotiate/internal/der"
 	"github.com/go-negotiate/negotiate/internal/etype"
 	"github.com/go-negotiate/negotiate/internal/krbmsg"
@@ -8,6 +9,35 @@ import (
 
 // The messages below are encoded and encrypted in the buffer that is sent, since
 // a server or a client makes one for each request.
+
+// apReqToken makes the token with an AP-REQ.
+func apReqToken(oid gss.OID, options uint32, ticket []byte, key *etype.Key, auth *krbmsg.Authenticator) ([]byte, error) {
+	w := der.Writer{Buf: make([]byte, 0, len(ticket)+len(auth.Checksum.Sum)+512)}
+	frame := beginToken(&w, oid, idAPReq)
+	err := appendAPReq(&w, options, ticket, key, auth)
+	w.End(frame)
+	return w.Buf, err
+}
+
+// apRepToken makes the token with an AP-REP.
+func apRepToken(oid gss.OID, key *etype.Key, part *krbmsg.EncAPRepPart) ([]byte, error) {
+	w := der.Writer{Buf: make([]byte, 0, 256)}
+	frame := beginToken(&w, oid, idAPRep)
+	err := appendAPRep(&w, key, part)
+	w.End(frame)
+	return w.Buf, err
+}
+
+// beginToken writes the frame of a token and its identifier (RFC 4121, section
+// 4.1), and returns the mark that ends it.
+func beginToken(w *der.Writer, oid gss.OID, id string) int {
+	frame := w.Begin(der.App(0))
+	mark := w.Begin(der.TagOID)
+	w.Buf = append(w.Buf, oid...)
+	w.End(mark)
+	w.Buf = append(w.Buf, id...)
+	return frame
+}
 
 // appendAPReq appends an AP-REQ with the authenticator encrypted under the
 // ticket's session key.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
-	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
 	"github.com/go-negotiate/negotiate/internal/etype"
@@ -13,6 +13,7 @@ import (
 	"github.com/go-negotiate/negotiate/internal/keytab"
 	"github.com/go-negotiate/negotiate/internal/krbmsg"
 	"github.com/go-negotiate/negotiate/internal/principal"
+	"github.com/go-negotiate/negotiate/internal/profile"
 )
 
 // FromPassword returns a credential that logs in with a password when it is
@@ -20,23 +21,15 @@ import (
 // "alice@REALM", or "alice" in the default realm. The password is kept in
 // memory. Errors are *gss.Error, for a name that cannot be understood.
 func (p *Provider) FromPassword(princ, password string) (gss.Credential, error) {
-	client, err := p.clientName(princ)
+	return p.fromPassword(gss.User(princ), password)
+}
+
+func (p *Provider) fromPassword(name gss.Name, password string) (gss.Credential, error) {
+	client, err := p.clientName(name)
 	if err != nil {
 		return nil, err
 	}
-	keys := make(map[string]*etype.Key) // derived ones: PBKDF2 is slow by design
-	key := func(id etype.ID, salt string, params []byte) (*etype.Key, error) {
-		cacheKey := fmt.Sprintf("%d %q %q", id, salt, params)
-		if k := keys[cacheKey]; k != nil {
-			return k, nil
-		}
-		k, err := etype.StringToKey(id, password, salt, params)
-		if err == nil {
-			keys[cacheKey] = k
-		}
-		return k, err
-	}
-	return p.fromSecret(client, "the password", p.conf.DefaultTktEnctypes, key), nil
+	return p.fromSecret(client, &passwordSecret{text: password, permitted: p.conf.DefaultTktEnctypes}), nil
 }
 
 // FromKeytab returns a credential that logs in with the key of a principal in a
@@ -45,121 +38,210 @@ func (p *Provider) FromPassword(princ, password string) (gss.Credential, error) 
 // client keytab (KRB5_CLIENT_KTNAME and so on). The keytab is read again for
 // each login. Errors are *gss.Error: no keytab, or no such principal in it.
 func (p *Provider) FromKeytab(princ, path string) (gss.Credential, error) {
+	name := gss.Name{}
+	if princ != "" {
+		name = gss.User(princ)
+	}
+	return p.fromKeytab(name, path)
+}
+
+func (p *Provider) fromKeytab(name gss.Name, path string) (gss.Credential, error) {
 	if path == "" {
 		path = keytab.DefaultClientName(p.env.Getenv, p.conf.DefaultClientKeytabName, p.env.EUID)
 	}
 	file, err := keytab.ParseName(path)
 	if err != nil {
-		return nil, failure(gss.ErrNoCred, "acquire", "%w", err)
+		return nil, noCred("%w", err)
 	}
-	kt, _, err := keytab.ReadFile(file)
+	s := &keytabSecret{file: file, permitted: p.conf.DefaultTktEnctypes}
+	kt, err := s.read()
 	if err != nil {
-		return nil, failure(gss.ErrNoCred, "acquire", "%w", err)
+		return nil, noCred("%w", err)
 	}
-	client, err := p.keytabPrincipal(kt, princ, file)
-	if err != nil {
+	if s.client, err = p.keytabClient(kt, name, file); err != nil {
 		return nil, err
 	}
-	key := func(id etype.ID, _ string, _ []byte) (*etype.Key, error) {
-		kt, _, err := keytab.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		e, ok := kt.Lookup(client, 0, int32(id))
-		if !ok {
-			return nil, fmt.Errorf("the keytab %s has no %s key of %s", file, id, client)
-		}
-		return etype.NewKey(id, e.Key)
-	}
-	return p.fromSecret(client, "the keytab "+file, p.keytabETypes(kt, client), key), nil
+	return p.fromSecret(s.client, s), nil
 }
 
-func (p *Provider) keytabPrincipal(kt *keytab.Keytab, princ, file string) (principal.Name, error) {
+// keytabClient picks the principal of a keytab that is to log in.
+func (p *Provider) keytabClient(kt *keytab.Keytab, name gss.Name, file string) (principal.Name, error) {
 	names := kt.Principals()
 	if len(names) == 0 {
-		return principal.Name{}, failure(gss.ErrNoCred, "acquire", "the keytab %s is empty", file)
+		return principal.Name{}, noCred("the keytab %s is empty: export a key to it (kadmin: ktadd -k %s PRINCIPAL)", file, file)
 	}
-	if princ == "" {
+	if name.IsZero() {
 		return names[0], nil
 	}
-	want, err := p.clientName(princ)
+	want, err := p.clientName(name)
 	if err != nil {
 		return want, err
 	}
-	for _, n := range names {
-		if n.Equal(want) {
-			return want, nil
-		}
+	if !slices.ContainsFunc(names, want.Equal) {
+		return want, noCred("the keytab %s has no key of %s (the first it has is of %s): export it, or name another principal", file, want, names[0])
 	}
-	return want, failure(gss.ErrNoCred, "acquire", "the keytab %s has no key of %s; the first it has is of %s", file, want, names[0])
+	return want, nil
 }
 
-// keytabETypes are the allowed encryption types of which the keytab has a key,
-// so that the KDC picks none of the others.
-func (p *Provider) keytabETypes(kt *keytab.Keytab, client principal.Name) []int32 {
-	var out []int32
-	for _, id := range p.conf.DefaultTktEnctypes {
-		if _, ok := kt.Lookup(client, 0, id); ok {
-			out = append(out, id)
-		}
-	}
-	return out
+// secret is what a client logs in with. One goroutine at a time uses it.
+type secret interface {
+	String() string
+	// etypes are the permitted encryption types of which there is a key.
+	etypes() ([]int32, error)
+	// key is a kdcclient.KeyFunc.
+	key(id etype.ID, salt string, params []byte) (*etype.Key, error)
+	// hint is what to do when the KDC does not take the key.
+	hint() string
 }
 
-func (p *Provider) fromSecret(client principal.Name, source string, etypes []int32, key kdcclient.KeyFunc) gss.Credential {
-	l := newLogin(p, client, source)
-	req := kdcclient.ASRequest{
-		Client:    client,
-		Key:       key,
-		ETypes:    slices.Clone(etypes),
-		Options:   p.asOptions(),
-		Lifetime:  p.conf.TicketLifetime,
-		RenewLife: p.conf.RenewLifetime,
+// passwordSecret is a password, with the keys that were derived from it: that
+// is slow by design.
+type passwordSecret struct {
+	text      string
+	permitted []int32
+	keys      map[derivation]*etype.Key
+}
+
+type derivation struct {
+	id     etype.ID
+	salt   string
+	params string
+}
+
+// maxDerivations bounds the keys of a password; the KDC names the salts.
+const maxDerivations = 8
+
+func (s *passwordSecret) String() string { return "the password" }
+
+func (s *passwordSecret) hint() string { return "check the password" }
+
+func (s *passwordSecret) etypes() ([]int32, error) { return s.permitted, nil }
+
+func (s *passwordSecret) key(id etype.ID, salt string, params []byte) (*etype.Key, error) {
+	d := derivation{id, salt, string(params)}
+	if k := s.keys[d]; k != nil {
+		return k, nil
 	}
-	l.relogin = func(ctx context.Context) (*kdcclient.Ticket, error) {
-		if len(req.ETypes) == 0 {
-			return nil, noCred("%s has no key of %s of an encryption type that krb5.conf permits", source, client)
+	k, err := etype.StringToKey(id, s.text, salt, params)
+	if err != nil {
+		return nil, err
+	}
+	if s.keys == nil || len(s.keys) >= maxDerivations {
+		s.keys = make(map[derivation]*etype.Key)
+	}
+	s.keys[d] = k
+	return k, nil
+}
+
+// keytabSecret is a principal's keys in a keytab.
+type keytabSecret struct {
+	file      string
+	client    principal.Name
+	permitted []int32
+}
+
+func (s *keytabSecret) String() string { return "the keytab " + s.file }
+
+func (s *keytabSecret) hint() string { return "the key was changed in the KDC: export it again" }
+
+func (s *keytabSecret) read() (*keytab.Keytab, error) {
+	kt, _, err := keytab.ReadFile(s.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no keytab %s: export the key to it (kadmin: ktadd -k %s PRINCIPAL), or set KRB5_CLIENT_KTNAME", s.file, s.file)
+	}
+	return kt, err
+}
+
+func (s *keytabSecret) etypes() ([]int32, error) {
+	kt, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	var ids []int32
+	for _, id := range s.permitted {
+		if _, ok := kt.Lookup(s.client, 0, id); ok {
+			ids = append(ids, id)
 		}
-		t, err := p.kdc.AS(ctx, req)
+	}
+	if len(ids) == 0 {
+		return nil, fmt.Errorf("%s has no key of %s of a permitted encryption type: export it again, or mend permitted_enctypes in krb5.conf", s, s.client)
+	}
+	return ids, nil
+}
+
+func (s *keytabSecret) key(id etype.ID, _ string, _ []byte) (*etype.Key, error) {
+	kt, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	e, ok := kt.Lookup(s.client, 0, int32(id))
+	if !ok {
+		return nil, fmt.Errorf("%s has no %s key of %s", s, id, s.client)
+	}
+	return etype.NewKey(id, e.Key)
+}
+
+// fromSecret makes a credential that logs in when it is used.
+func (p *Provider) fromSecret(client principal.Name, s secret) gss.Credential {
+	l := newLogin(p, client, s.String())
+	l.relogin = func(ctx context.Context, _ *kdcclient.Ticket) (*kdcclient.Ticket, error) {
+		ids, err := s.etypes()
 		if err != nil {
-			return nil, explainLogin(err, client, source, p.now())
+			return nil, noCred("%w", err)
+		}
+		o := p.conf.TicketOptionsOf(client.Realm)
+		t, err := p.kdc.AS(ctx, kdcclient.ASRequest{
+			Client:    client,
+			Key:       s.key,
+			ETypes:    ids,
+			Options:   asOptions(o),
+			Lifetime:  o.TicketLifetime,
+			RenewLife: o.RenewLifetime,
+		})
+		if err != nil {
+			return nil, p.explainLogin(err, client, s)
 		}
 		return t, nil
 	}
 	return loginCredential{l}
 }
 
-func (p *Provider) asOptions() uint32 {
+func asOptions(o profile.TicketOptions) uint32 {
 	options := krbmsg.OptRenewableOK
-	if p.conf.Forwardable {
+	if o.Forwardable {
 		options |= krbmsg.OptForwardable
 	}
-	if p.conf.Proxiable {
+	if o.Proxiable {
 		options |= krbmsg.OptProxiable
 	}
-	if p.conf.Canonicalize {
+	if o.Canonicalize {
 		options |= krbmsg.OptCanonicalize
 	}
 	return options
 }
 
-// explainLogin makes a *gss.Error that tells a person why a login failed.
-func explainLogin(err error, client principal.Name, source string, now time.Time) error {
+// explainLogin makes a *gss.Error that tells a person why a login failed, and
+// what to do.
+func (p *Provider) explainLogin(err error, client principal.Name, s secret) error {
 	if isContextError(err) {
 		return err
 	}
-	major := gss.ErrFailure
-	hint := ""
+	major, hint := gss.ErrFailure, ""
 	switch {
-	case errors.Is(err, krbmsg.ErrPreauthFailed), errors.Is(err, krbmsg.ErrCPrincipalUnknown), errors.Is(err, krbmsg.ErrClientRevoked):
-		major = gss.ErrDefectiveCredential
+	case errors.Is(err, krbmsg.ErrPreauthFailed):
+		major, hint = gss.ErrDefectiveCredential, "; "+s.hint()
+	case errors.Is(err, krbmsg.ErrCPrincipalUnknown):
+		major, hint = gss.ErrDefectiveCredential, "; check the name, and the realm's in capital letters"
+	case errors.Is(err, krbmsg.ErrClientRevoked), errors.Is(err, krbmsg.ErrNameExp):
+		major, hint = gss.ErrDefectiveCredential, "; the realm's administrator can unlock it"
 	case errors.Is(err, krbmsg.ErrKeyExpired):
 		major, hint = gss.ErrCredentialsExpired, "; change it with kpasswd"
+	case errors.Is(err, krbmsg.ErrWrongRealm):
+		major, hint = gss.ErrDefectiveCredential, "; name the realm in the principal, or set canonicalize = true in krb5.conf"
+	case errors.Is(err, krbmsg.ErrETypeNoSupp):
+		hint = "; compare the principal's keys in the KDC with permitted_enctypes in krb5.conf"
 	case errors.Is(err, krbmsg.ErrSkew):
-		hint = "; set this machine's clock, which says " + now.UTC().Format(time.RFC3339)
-		if e, ok := errors.AsType[*krbmsg.KRBError](err); ok {
-			hint += ", and the KDC's says " + e.ServerTime.Format(time.RFC3339)
-		}
+		hint = clocks(err, p.now())
 	}
-	return failure(major, "acquire", "cannot log in as %s with %s: %w%s", client, source, err, hint)
+	return failure(major, "acquire", "cannot log in as %s with %s: %w%s", client, s, err, hint)
 }

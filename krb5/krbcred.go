@@ -1,6 +1,7 @@
 package krb5
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/go-negotiate/negotiate/internal/etype"
@@ -53,13 +54,18 @@ func openCred(b []byte, keys ...*etype.Key) ([]*kdcclient.Ticket, error) {
 		info := &part.Info[i]
 		key, err := etype.NewKey(etype.ID(info.Key.Type), info.Key.Value)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("the key of the ticket for %s: %w", msg.Tickets[i].Server, err)
 		}
-		out = append(out, &kdcclient.Ticket{
-			Client: info.Client, Server: info.Server, Raw: msg.Tickets[i].Raw, Key: key, Flags: info.Flags,
+		t := &kdcclient.Ticket{
+			// The name is the ticket's, which is what the KDC goes by. A copy,
+			// since the message is wiped.
+			Client: info.Client, Server: msg.Tickets[i].Server, Raw: bytes.Clone(msg.Tickets[i].Raw), Key: key, Flags: info.Flags,
 			AuthTime: info.AuthTime, StartTime: info.StartTime, EndTime: info.EndTime, RenewTill: info.RenewTill,
-			Addresses: info.Addresses,
-		})
+		}
+		for _, a := range info.Addresses {
+			t.Addresses = append(t.Addresses, krbmsg.TypedData{Type: a.Type, Data: bytes.Clone(a.Data)})
+		}
+		out = append(out, t)
 	}
 	return out, nil
 }

@@ -1,0 +1,98 @@
+package krb5
+
+import (
+	"time"
+
+	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/internal/keytab"
+	"github.com/go-negotiate/negotiate/internal/principal"
+)
+
+// AcceptorFromKeytab returns the credential of an acceptor: any principal of the
+// keytab. An empty path is the default keytab (KRB5_KTNAME and so on). The
+// keytab is read at each context if it has changed, so that a rekeyed service
+// needs no restart; it must have a usable key now. Errors are *gss.Error.
+func (p *Provider) AcceptorFromKeytab(path string) (gss.Credential, error) {
+	c, err := p.acceptorFor(path, gss.Name{})
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// acceptorFor is AcceptorFromKeytab restricted to one service, unless the name
+// is zero.
+func (p *Provider) acceptorFor(path string, name gss.Name) (*acceptorCredential, error) {
+	if path == "" {
+		path = p.opts.Keytab
+	}
+	if path == "" {
+		path = keytab.DefaultName(p.env.Getenv, p.conf.DefaultKeytabName)
+	}
+	file, err := keytab.ParseName(path)
+	if err != nil {
+		return nil, noCred("%w", err)
+	}
+	c := &acceptorCredential{p: p, path: file}
+	if !name.IsZero() {
+		if c.want, err = p.serviceName("acquire", name); err != nil {
+			return nil, err
+		}
+		c.anyHost = p.conf.IgnoreAcceptorHostname && name.Type == gss.NameHostBased
+	}
+	keys, err := p.keysOf("acquire", file)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case len(keys.table) == 0:
+		return nil, noCred("the keytab %s has no key of a permitted encryption type: export the service's key to it (kadmin: ktadd -k %s HTTP/host)", file, file)
+	case !keys.table.has(c.matches):
+		return nil, noCred("the keytab %s has no key of %s (the first it has is of %s): export it, or accept as another name", file, c.want, keys.table[0].principal)
+	}
+	return c, nil
+}
+
+// acceptorCredential is a keytab, or one service of it.
+type acceptorCredential struct {
+	p       *Provider
+	path    string
+	want    principal.Name // zero: any; an empty realm: any realm
+	anyHost bool           // only the service of want counts
+}
+
+// Name is the service; zero if it is any of the keytab.
+func (c *acceptorCredential) Name() gss.Name { return gssName(c.want) }
+
+// Usage returns gss.UsageAccept.
+func (c *acceptorCredential) Usage() gss.Usage { return gss.UsageAccept }
+
+// Expires returns the zero time: keys do not expire by themselves.
+func (c *acceptorCredential) Expires() time.Time { return time.Time{} }
+
+// Close does nothing.
+func (c *acceptorCredential) Close() error { return nil }
+
+// String names the keytab and the service.
+func (c *acceptorCredential) String() string {
+	if c.want.IsZero() {
+		return "krb5 acceptor credential from the keytab " + c.path
+	}
+	return "krb5 acceptor credential of " + c.want.String() + " from the keytab " + c.path
+}
+
+// GoString is String.
+func (c *acceptorCredential) GoString() string { return c.String() }
+
+// matches reports whether a key of the keytab may be used.
+func (c *acceptorCredential) matches(n principal.Name) bool {
+	switch {
+	case c.want.IsZero():
+		return true
+	case c.anyHost:
+		return len(n.Components) == 2 && n.Components[0] == c.want.Components[0]
+	case c.want.Realm == "":
+		n.Realm = ""
+	}
+	return n.Equal(c.want)
+}

@@ -1,0 +1,51 @@
+package krb5
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-negotiate/negotiate/gss"
+)
+
+// loginCredential is a credential that stands for one principal for good.
+type loginCredential struct{ login *login }
+
+// Name is the principal.
+func (c loginCredential) Name() gss.Name { return gssName(c.login.client) }
+
+// Usage returns gss.UsageInitiate.
+func (c loginCredential) Usage() gss.Usage { return gss.UsageInitiate }
+
+// Expires is the end of the ticket-granting ticket; zero if there is none yet.
+func (c loginCredential) Expires() time.Time { return c.login.expires() }
+
+// Close does nothing: contexts and other credentials may share the tickets.
+func (c loginCredential) Close() error { return nil }
+
+// String names the principal and the source of its tickets.
+func (c loginCredential) String() string {
+	return fmt.Sprintf("krb5 credential of %s from %s", c.login.client, c.login.source)
+}
+
+// GoString is String, so that %#v shows nothing else either.
+func (c loginCredential) GoString() string { return c.String() }
+
+// loginOf returns the login behind a credential, nil being the default cache.
+func (p *Provider) loginOf(ctx context.Context, cred gss.Credential) (*login, error) {
+	switch c := cred.(type) {
+	case nil:
+		return (&cacheCredential{p: p}).login(ctx)
+	case *cacheCredential:
+		if c.p == p {
+			return c.login(ctx)
+		}
+	case loginCredential:
+		if c.login.p == p {
+			return c.login, nil
+		}
+	case *acceptorCredential:
+		return nil, failure(gss.ErrDefectiveCredential, "initiate", "%s is for accepting: acquire one with UsageInitiate, or use FromKeytab", c)
+	}
+	return nil, failure(gss.ErrDefectiveCredential, "initiate", "the credential (%T) was not made by this provider: acquire one from it", cred)
+}

@@ -1,0 +1,37 @@
+package krb5
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// Contexts hold keys. Whatever verb they are printed with, and wherever they are
+// logged, only what they are for is shown.
+
+// String names the target.
+func (c *initiator) String() string { return "krb5 initiator context for " + c.target.String() }
+
+// Format writes what String returns.
+func (c *initiator) Format(s fmt.State, _ rune) { io.WriteString(s, c.String()) }
+
+// LogValue logs what String returns.
+func (c *initiator) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// String names the keytab.
+func (c *acceptor) String() string { return "krb5 acceptor context from the keytab " + c.cred.path }
+
+// Format writes what String returns.
+func (c *acceptor) Format(s fmt.State, _ rune) { io.WriteString(s, c.String()) }
+
+// LogValue logs what String returns.
+func (c *acceptor) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// String names the keytab.
+func (d *dispatcher) String() string { return "krb5 acceptor context from the keytab " + d.cred.path }
+
+// Format writes what String returns.
+func (d *dispatcher) Format(s fmt.State, _ rune) { io.WriteString(s, d.String()) }
+
+// LogValue logs what String returns.
+func (d *dispatcher) LogValue() slog.Value { return slog.StringValue(d.String()) }
