@@ -11,9 +11,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/go-negotiate/negotiate/internal/modtest"
 )
 
-const module = "github.com/go-negotiate/negotiate"
+const module = modtest.Path
 
 // standIns are the packages of others that old code imports, and the packages
 // of the module that it is to compile with instead.

@@ -3,14 +3,14 @@
 package docs
 
 import (
-	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/go-negotiate/negotiate/internal/modtest"
 )
 
 // TestSnippets compiles and vets every block of Go code. CONTRIBUTING.md tells
@@ -105,57 +105,14 @@ func findPages(t *testing.T) []string {
 	return pages
 }
 
-// vet compiles the snippets, each a package of its own, in a module that
-// depends on this one as a reader's does. It asks no network.
+// vet compiles the snippets, each a package of its own.
 func vet(t *testing.T, snippets []snippet) (msg string, err error) {
 	t.Helper()
-	dir := t.TempDir()
-	useModule(t, dir)
+	m := modtest.New(t)
 	for i, s := range snippets {
 		if s.source != nil {
-			write(t, filepath.Join(dir, fmt.Sprintf("snippet%d", i), "snippet.go"), s.source)
+			m.Write(fmt.Sprintf("snippet%d/snippet.go", i), s.source)
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), "go", "vet", "-mod=mod", "./...")
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOPROXY=off", "GOWORK=off")
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	err = cmd.Run()
-	return out.String(), err
-}
-
-// useModule makes dir a module that uses this one, with the versions of other
-// modules that this one has chosen.
-func useModule(t *testing.T, dir string) {
-	t.Helper()
-	root, err := filepath.Abs("..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, ok := strings.CutPrefix(string(mod), "module "+module+"\n")
-	if !ok {
-		t.Fatalf("go.mod does not begin with the module %s", module)
-	}
-	text = fmt.Sprintf("module snippets\n%s\nrequire %s v0.0.0\nreplace %[2]s => %q\n", text, module, root)
-	write(t, filepath.Join(dir, "go.mod"), []byte(text))
-	sum, err := os.ReadFile(filepath.Join(root, "go.sum"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(dir, "go.sum"), sum)
-}
-
-func write(t *testing.T, file string, content []byte) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	return m.Vet()
 }
