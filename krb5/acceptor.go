@@ -94,7 +94,7 @@ func (c *acceptor) accept(in []byte) ([]byte, error) {
 	if req.Options&krbmsg.APUseSessionKey != 0 {
 		return nil, refuse(gss.ErrDefectiveToken, krbmsg.ErrNoKey, "a user-to-user ticket, which a keytab cannot open")
 	}
-	keys, err := c.p.keysOf("accept", c.cred.path)
+	keys, err := c.cred.keys("accept")
 	if err != nil {
 		return nil, err
 	}

@@ -57,6 +57,7 @@ func (p *Provider) acceptorFor(path string, name gss.Name) (*acceptorCredential,
 type acceptorCredential struct {
 	p       *Provider
 	path    string
+	given   *keytabFile    // nil: the keytab is the file at path
 	want    principal.Name // zero: any; an empty realm: any realm
 	anyHost bool           // only the service of want counts
 }
@@ -95,4 +96,12 @@ func (c *acceptorCredential) matches(n principal.Name) bool {
 		n.Realm = ""
 	}
 	return n.Equal(c.want)
+}
+
+// keys returns the keytab as it is now.
+func (c *acceptorCredential) keys(op string) (*keytabFile, error) {
+	if c.given != nil {
+		return c.given, nil
+	}
+	return c.p.keysOf(op, c.path)
 }

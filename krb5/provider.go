@@ -30,6 +30,9 @@ type Options struct {
 	Keytab string
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
+	// ClockSkew is how far the clocks of clients and KDCs may differ; zero takes
+	// clockskew of krb5.conf, which is five minutes unless set.
+	ClockSkew time.Duration
 	// Dial connects to KDCs, with network "tcp" or "udp", and must return when ctx
 	// ends; nil is net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -97,6 +100,9 @@ func newProvider(o Options, conf *profile.Config, env profile.Environment) *Prov
 	}
 	if o.Resolver == nil {
 		o.Resolver = net.DefaultResolver
+	}
+	if o.ClockSkew > 0 {
+		conf.Clockskew = o.ClockSkew
 	}
 	p := &Provider{
 		opts:    o,
