@@ -75,11 +75,11 @@ func (x *exchange) run() int {
 	client := &http.Client{Transport: tell.around(t), CheckRedirect: x.checkRedirect}
 	resp, err := client.Do(req)
 	if err != nil {
-		return x.lost(err)
+		return x.lost(err, tell.lastTrouble())
 	}
 	defer resp.Body.Close()
 	if err := errors.Join(x.print(out, resp), out.close()); err != nil {
-		return x.lost(err)
+		return x.lost(err, tell.lastTrouble())
 	}
 	tell.summary(resp)
 	return x.outcome(resp, t)
@@ -151,8 +151,9 @@ func (x *exchange) outcome(resp *http.Response, t *negotiate.Transport) int {
 	return exitOK
 }
 
-// lost tells why there is no response, or no end of one.
-func (x *exchange) lost(err error) int {
+// lost tells why there is no response, or no end of one. trouble is what the
+// provider failed with last.
+func (x *exchange) lost(err, trouble error) int {
 	if _, ok := errors.AsType[*negotiate.MutualAuthenticationError](err); ok {
 		complain(x.stdio, "%s", reason(err))
 		return exitMutual
@@ -161,10 +162,21 @@ func (x *exchange) lost(err error) int {
 		return failed(x.stdio, broken)
 	}
 	if x.ctx.Err() != nil {
-		err = context.Cause(x.ctx)
-		if errors.Is(err, context.Canceled) {
-			err = errors.New("interrupted")
-		}
+		err = x.ended(trouble)
 	}
 	return failed(x.stdio, fmt.Errorf("%s: %s", x.url.Redacted(), reason(err)))
+}
+
+// ended says why the context is at its end, and what was waited for if the
+// provider has told.
+func (x *exchange) ended(trouble error) error {
+	cause := context.Cause(x.ctx)
+	text := cause.Error()
+	if errors.Is(cause, context.Canceled) {
+		text = "interrupted"
+	}
+	if trouble == nil || !errors.Is(trouble, cause) {
+		return errors.New(text)
+	}
+	return errors.New(text + ": " + strings.TrimSuffix(reason(trouble), ": "+cause.Error()))
 }

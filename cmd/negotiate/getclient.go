@@ -19,10 +19,6 @@ const maxRedirects = 50
 
 // transport makes the Transport. Its connections are its own.
 func (o *getOptions) transport(logger *slog.Logger) (*negotiate.Transport, error) {
-	target, err := targetFunc(o.target)
-	if err != nil {
-		return nil, err
-	}
 	base, err := o.base()
 	if err != nil {
 		return nil, err
@@ -36,7 +32,7 @@ func (o *getOptions) transport(logger *slog.Logger) (*negotiate.Transport, error
 		Provider:             provider,
 		Credential:           o.login.credential(provider),
 		Mechanism:            o.auth.mechanism,
-		Target:               target,
+		Target:               o.target,
 		Mutual:               o.auth.mutual,
 		KeepUnverifiedErrors: o.auth.keepErrors,
 		Opportunistic:        o.auth.opportunistic,

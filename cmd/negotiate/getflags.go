@@ -37,7 +37,7 @@ type getOptions struct {
 
 	login  login
 	auth   authOptions
-	target string
+	target negotiate.TargetFunc // nil: the URL's host
 }
 
 // authOptions are those that a Transport has under the same names.
@@ -96,7 +96,7 @@ func (o *getOptions) connectionFlags() []*flag {
 func (o *getOptions) authFlags() []*flag {
 	a := &o.auth
 	return []*flag{
-		{long: "target", value: "NAME", help: "the server's name, if it is not the URL's host: a host, HTTP@host, or HTTP/host@REALM", set: setString(&o.target)},
+		{long: "target", value: "NAME", help: "the server's name, if it is not the URL's host: a host, HTTP@host, or HTTP/host@REALM", set: o.setTarget},
 		{long: "mutual", value: "WHEN", help: "must the server prove its identity: disabled (the default), optional or required", set: setChoice(&a.mutual, negotiate.MutualDisabled, negotiate.MutualOptional, negotiate.MutualRequired)},
 		{long: "keep-errors", help: "with --mutual required: print responses of status 400 and above though nothing proves who sent them", set: setBool(&a.keepErrors)},
 		{long: "opportunistic", value: "WHEN", optional: true, help: "send a token before the server asks: always (the default without WHEN), learned or never", set: setOpportunism(&a.opportunistic)},
@@ -202,17 +202,19 @@ func setMechanism(p *gss.OID) func(string) error {
 	}
 }
 
-// targetFunc is what --target says; nil for the URL's host.
-func targetFunc(name string) (negotiate.TargetFunc, error) {
-	switch {
-	case name == "":
-		return nil, nil
-	case !strings.ContainsAny(name, "@/"):
-		return negotiate.HostTarget(name), nil
+// setTarget takes a host for the service HTTP on it.
+func (o *getOptions) setTarget(v string) error {
+	if v == "" {
+		return errors.New("the name is empty")
 	}
-	n, err := gss.ParseName(name)
+	if !strings.ContainsAny(v, "@/") {
+		o.target = negotiate.HostTarget(v)
+		return nil
+	}
+	n, err := gss.ParseName(v)
 	if err != nil {
-		return nil, fmt.Errorf("--target: %w", err)
+		return errors.New(strings.TrimPrefix(err.Error(), "gss: "))
 	}
-	return negotiate.FixedTarget(n), nil
+	o.target = negotiate.FixedTarget(n)
+	return nil
 }

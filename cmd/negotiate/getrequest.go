@@ -89,7 +89,7 @@ func (o *getOptions) body(stdin io.Reader) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return bytes.Join(parts, []byte("&")), nil
+	return append([]byte{}, bytes.Join(parts, []byte("&"))...), nil
 }
 
 func setBody(req *http.Request, body []byte) {

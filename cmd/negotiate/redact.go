@@ -31,7 +31,7 @@ func redacted(name, value string) string {
 			secret = i > 0 && takesToken(words[i-1])
 		}
 		if secret {
-			words[i] = "<" + size(words[i]) + ">"
+			words[i] = "<" + size(words[i], i > 0 && takesToken(words[i-1])) + ">"
 		} else {
 			words[i] = printable(words[i])
 		}
@@ -46,10 +46,10 @@ func takesToken(word string) bool {
 	return strings.HasSuffix(word, "negotiate") || strings.HasSuffix(word, "kerberos") || strings.HasSuffix(word, "ntlm")
 }
 
-// size tells how much a token in base64 stands for.
-func size(word string) string {
+// size tells how long a word is; of a token, what its base64 stands for.
+func size(word string, token bool) string {
 	b, err := base64.StdEncoding.DecodeString(word)
-	if err != nil {
+	if err != nil || !token {
 		return fmt.Sprintf("%d characters", len(word))
 	}
 	return fmt.Sprintf("%d octets", len(b))

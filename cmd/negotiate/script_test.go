@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -120,6 +122,8 @@ func controlKDC(ts *testscript.TestScript, _ bool, args []string) {
 		kdc.SetFault(krbtest.Silent())
 	case "up":
 		kdc.SetFault(krbtest.Fault{})
+	case "fails":
+		kdc.SetFault(krbtest.Fail(60))
 	case "rekey alice":
 		kdc.Rekey("alice", "another password")
 	case "rekey web":
@@ -193,7 +197,7 @@ func startWeb(kdc *krbtest.KDC, keytab string) (*webServer, error) {
 }
 
 func startServer(p gss.Provider, withTLS bool) (*httptest.Server, error) {
-	protected := &negotiate.Handler{Provider: p, Next: http.HandlerFunc(protectedPages)}
+	protected := &negotiate.Handler{Provider: p, Next: http.HandlerFunc(protectedPages), Logger: slog.New(slog.DiscardHandler)}
 	mux := http.NewServeMux()
 	mux.Handle("/", protected)
 	mux.HandleFunc("/public", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "public\n") })
@@ -214,6 +218,7 @@ func startServer(p gss.Provider, withTLS bool) (*httptest.Server, error) {
 	})
 	srv := httptest.NewUnstartedServer(mux)
 	srv.EnableHTTP2 = withTLS
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	if !withTLS {
 		srv.Start()
 		return srv, nil

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-negotiate/negotiate"
@@ -21,6 +22,22 @@ type teller struct {
 	w       io.Writer
 	verbose bool
 	tape    tape
+
+	mu      sync.Mutex
+	trouble error // what the provider failed with last
+}
+
+// lastTrouble is what the provider failed with last.
+func (t *teller) lastTrouble() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.trouble
+}
+
+func (t *teller) setTrouble(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.trouble = err
 }
 
 // around records what goes through t.
@@ -151,41 +168,58 @@ func (t *teller) logs() slog.Handler {
 	return &noteHandler{teller: t}
 }
 
-// noteHandler writes records as notes. Those of the Transport itself are left
-// out: the events say the same.
+// noteHandler writes the records of the provider as notes. Those of the Transport
+// itself are left out: the events say the same.
 type noteHandler struct {
 	teller *teller
 	attrs  []slog.Attr
 }
 
-func (h *noteHandler) Enabled(_ context.Context, level slog.Level) bool {
-	return h.teller.verbose || level >= slog.LevelWarn
-}
+// Enabled takes all, for what a provider fails with is told even if nothing else
+// is.
+func (h *noteHandler) Enabled(context.Context, slog.Level) bool { return true }
 
 func (h *noteHandler) Handle(_ context.Context, r slog.Record) error {
-	var text strings.Builder
-	text.WriteString(r.Message)
-	fromProvider := false
-	attr := func(a slog.Attr) bool {
-		if a.Key == "logger" {
-			fromProvider = a.Value.String() == "negotiate.gss"
-			return true
-		}
-		fmt.Fprintf(&text, "; %s %s", strings.ReplaceAll(a.Key, "_", " "), a.Value)
+	attrs := slices.Clone(h.attrs)
+	r.Attrs(func(a slog.Attr) bool {
+		attrs = append(attrs, a)
 		return true
+	})
+	if value(attrs, "logger").String() != "negotiate.gss" {
+		return nil
 	}
-	for _, a := range h.attrs {
-		attr(a)
+	if err, ok := value(attrs, "error").Any().(error); ok {
+		h.teller.setTrouble(err)
 	}
-	r.Attrs(attr)
 	switch {
-	case !fromProvider || r.Message == "step":
+	case r.Message == "step" || r.Message == "no context": // the Transport's
 	case h.teller.verbose:
-		h.teller.tape.add(&event{kind: eventNote, text: text.String()})
-	default:
-		fmt.Fprintf(h.teller.w, "negotiate: %s\n", printable(text.String()))
+		h.teller.tape.add(&event{kind: eventNote, text: recordText(r.Message, attrs)})
+	case r.Level >= slog.LevelWarn:
+		fmt.Fprintf(h.teller.w, "negotiate: %s\n", printable(recordText(r.Message, attrs)))
 	}
 	return nil
+}
+
+func value(attrs []slog.Attr, key string) slog.Value {
+	for _, a := range attrs {
+		if a.Key == key {
+			return a.Value
+		}
+	}
+	return slog.Value{}
+}
+
+// recordText is a record in one line.
+func recordText(message string, attrs []slog.Attr) string {
+	var text strings.Builder
+	text.WriteString(message)
+	for _, a := range attrs {
+		if a.Key != "logger" {
+			fmt.Fprintf(&text, "; %s %s", strings.ReplaceAll(a.Key, "_", " "), a.Value)
+		}
+	}
+	return text.String()
 }
 
 func (h *noteHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
