@@ -16,9 +16,10 @@ import (
 func demoHelp() string {
 	return `Usage: negotiate demo
 
-Shows one exchange of HTTP Negotiate from the first request to the page: a KDC, a
-web server and a client run in this process and talk over the loopback interface,
-and what they say is printed. Nothing has to be set up, and nothing is left.
+Shows one exchange of HTTP Negotiate from the first request to the page: a KDC,
+a web server and a client run in this process and talk over the loopback
+interface, and what they say is printed. Nothing has to be set up, and nothing
+is left.
 
 Exit status: 0 if the client got the page, else 1.
 `

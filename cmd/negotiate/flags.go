@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // flag is one flag of a command.
@@ -144,6 +145,18 @@ func setBool(p *bool) func(string) error {
 			return fmt.Errorf("%q is neither true nor false", v)
 		}
 		*p = b
+		return nil
+	}
+}
+
+// setDuration takes what time.ParseDuration does, above zero.
+func setDuration(p *time.Duration) func(string) error {
+	return func(v string) error {
+		d, err := time.ParseDuration(v)
+		if err != nil || d <= 0 {
+			return fmt.Errorf("%q is no duration such as 90s, 10m or 8h", v)
+		}
+		*p = d
 		return nil
 	}
 }

@@ -74,7 +74,9 @@ func TestParseFlags(t *testing.T) {
 
 // TestFlagNames checks that no command has two flags of one name.
 func TestFlagNames(t *testing.T) {
-	for name, groups := range map[string][]group{"get": new(getOptions).groups()} {
+	for name, groups := range map[string][]group{
+		"get": new(getOptions).groups(), "serve": new(serveOptions).groups(), "kdc": new(kdcOptions).groups(),
+	} {
 		var names []string
 		for _, g := range groups {
 			for _, f := range g.flags {

@@ -40,6 +40,8 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"get", "fetch a URL, as curl does, and authenticate if the server asks", getHelp, runGet},
+		{"serve", "serve files or another server to authenticated clients", serveHelp, runServe},
+		{"kdc", "run a realm for tests", kdcHelp, runKDC},
 		{"demo", "show a whole exchange, with a realm and a server of its own", demoHelp, runDemo},
 	}
 }

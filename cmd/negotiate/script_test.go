@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -37,7 +40,10 @@ func TestMain(m *testing.M) {
 //
 //	URL, TLS     the server over HTTP, and over HTTPS with HTTP/2
 //	CACERT       the authority of its certificate
+//	UPSTREAM     a server without authentication, which echoes headers
 //	KDC          the KDC's address
+//
+// cert.pem and key.pem are a certificate that CACERT trusts.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -51,6 +57,7 @@ func TestScripts(t *testing.T) {
 			"keytab":   makeKeytab,
 			"notokens": noTokens,
 			"unused":   unused,
+			"ready":    ready,
 		},
 	})
 }
@@ -79,6 +86,11 @@ func setup(env *testscript.Env) error {
 	if err := os.WriteFile(cacert, b.web.authority(), 0o666); err != nil {
 		return err
 	}
+	if err := writeServerCertificate(b.web.tls, env.WorkDir); err != nil {
+		return err
+	}
+	env.Setenv("GORACE", "atexit_sleep_ms=10") // the race detector's second at the end of each process adds up
+	env.Setenv("UPSTREAM", b.web.upstream.URL)
 	env.Setenv("URL", b.web.plain.URL)
 	env.Setenv("TLS", b.web.tls.URL)
 	env.Setenv("CACERT", cacert)
@@ -174,9 +186,30 @@ func unused(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], l.Addr().String())
 }
 
+// ready waits until a server listens at an address or a file exists.
+func ready(ts *testscript.TestScript, _ bool, args []string) {
+	found := func() bool {
+		if _, _, err := net.SplitHostPort(args[0]); err != nil {
+			_, err := os.Stat(ts.MkAbs(args[0]))
+			return err == nil
+		}
+		conn, err := net.Dial("tcp", args[0])
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	}
+	for deadline := time.Now().Add(30 * time.Second); !found(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s does not come", args[0])
+		}
+	}
+}
+
 // webServer is a server with pages that the client has to cope with.
 type webServer struct {
 	plain, tls *httptest.Server
+	upstream   *httptest.Server
 }
 
 func startWeb(kdc *krbtest.KDC, keytab string) (*webServer, error) {
@@ -193,7 +226,7 @@ func startWeb(kdc *krbtest.KDC, keytab string) (*webServer, error) {
 		plain.Close()
 		return nil, err
 	}
-	return &webServer{plain, tls}, nil
+	return &webServer{plain, tls, httptest.NewServer(http.HandlerFunc(upstreamPages))}, nil
 }
 
 func startServer(p gss.Provider, withTLS bool) (*httptest.Server, error) {
@@ -274,4 +307,36 @@ func (s *webServer) authority() []byte {
 func (s *webServer) close() {
 	s.plain.Close()
 	s.tls.Close()
+	s.upstream.Close()
+}
+
+// writeServerCertificate writes what srv identifies itself with to cert.pem and
+// key.pem.
+func writeServerCertificate(srv *httptest.Server, dir string) error {
+	pair := srv.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		os.WriteFile(filepath.Join(dir, "cert.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}), 0o600),
+		os.WriteFile(filepath.Join(dir, "key.pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), 0o600),
+	)
+}
+
+// upstreamPages is the server behind negotiate serve.
+func upstreamPages(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/early":
+		w.Header().Set("Link", "</style.css>; rel=preload")
+		w.WriteHeader(http.StatusEarlyHints)
+	case "/confused":
+		w.Header().Set("WWW-Authenticate", "Negotiate")
+		w.Header().Add("WWW-Authenticate", `Basic realm="upstream"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	}
+	fmt.Fprintf(w, "%s %s\n", r.Method, r.URL)
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		fmt.Fprintf(w, "%s: %q\n", name, r.Header[name])
+	}
 }

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/go-negotiate/negotiate/internal/ccache"
+	"github.com/go-negotiate/negotiate/internal/kdc"
+	"github.com/go-negotiate/negotiate/internal/keytab"
+	"github.com/go-negotiate/negotiate/internal/krbmsg"
+)
+
+// testRealm is a realm with users and services.
+type testRealm struct {
+	*kdc.Realm
+	users, services []string
+}
+
+// newTestRealm makes a realm. A principal reads NAME or NAME:PASSWORD.
+func newTestRealm(o kdc.Options, principals, services []string) (*testRealm, error) {
+	realm, err := kdc.New(o)
+	if err != nil {
+		return nil, err
+	}
+	r := &testRealm{Realm: realm, services: services}
+	for _, p := range principals {
+		name, password, _ := strings.Cut(p, ":")
+		if err := realm.Add(kdc.Entry{Name: name, Password: password}); err != nil {
+			return nil, err
+		}
+		r.users = append(r.users, name)
+	}
+	for _, name := range services {
+		if err := realm.Add(kdc.Entry{Name: name}); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// variable is one of a process' environment.
+type variable struct{ name, value string }
+
+// write puts the realm's files into dir, and returns the variables that name
+// them.
+func (r *testRealm) write(dir string, server *kdc.Server) ([]variable, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	config := filepath.Join(dir, "krb5.conf")
+	if err := os.WriteFile(config, []byte(kdc.ConfigText(r.Enctypes(), server.Site())), 0o600); err != nil {
+		return nil, err
+	}
+	services, err := r.writeKeytab(dir, "service.keytab", r.services)
+	if err != nil {
+		return nil, err
+	}
+	users, err := r.writeKeytab(dir, "client.keytab", r.users)
+	if err != nil {
+		return nil, err
+	}
+	cache, err := r.CCache(r.users[0], kdc.TicketOptions{Flags: krbmsg.FlagForwardable})
+	if err != nil {
+		return nil, err
+	}
+	tickets := filepath.Join(dir, "ccache")
+	if err := ccache.WriteFile(tickets, cache); err != nil {
+		return nil, err
+	}
+	return []variable{
+		{"KRB5_CONFIG", config},
+		{"KRB5_KTNAME", "FILE:" + services},
+		{"KRB5_CLIENT_KTNAME", "FILE:" + users},
+		{"KRB5CCNAME", "FILE:" + tickets},
+	}, nil
+}
+
+func (r *testRealm) writeKeytab(dir, name string, principals []string) (path string, err error) {
+	keys, err := r.Keytab(principals...)
+	if err != nil {
+		return "", err
+	}
+	path = filepath.Join(dir, name)
+	return path, keytab.WriteFile(path, keys)
+}
+
+// export is the assignment in the language of the system's shell.
+func (v variable) export() string {
+	if runtime.GOOS == "windows" {
+		return fmt.Sprintf("set %s=%s", v.name, v.value)
+	}
+	return "export " + v.name + "=" + quoted(v.value)
+}
+
+// quoted is a word for a POSIX shell.
+func quoted(s string) string {
+	plain := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("/:._-+@", r)
+	}
+	if s != "" && !slices.ContainsFunc([]rune(s), func(r rune) bool { return !plain(r) }) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
