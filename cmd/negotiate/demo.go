@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"strings"
@@ -106,6 +105,10 @@ func table(w io.Writer, rows [][2]string) {
 	}
 }
 
-// logger records the tickets that the client gets: their flags and lifetime are
-// for its eyes only, and not on the wire.
-func (d *stage) logger() *slog.Logger { return slog.New(&ticketHandler{tape: &d.tape}) }
+// log notes the tickets that the client gets: their flags and lifetime are for
+// its eyes only, and not on the wire.
+func (d *stage) log(r *record) {
+	if ticket := r.ticket(); ticket != "" && r.message == "got a ticket" {
+		d.tape.add(&event{kind: eventNote, text: "the client reads: " + ticket})
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"strings"
 
@@ -63,7 +62,7 @@ func runGet(ctx context.Context, args []string, s stdio) int {
 func (x *exchange) run() int {
 	out := &output{name: x.output, stdout: x.out}
 	tell := &teller{w: x.err, verbose: x.verbose}
-	t, err := x.transport(slog.New(tell.logs()))
+	t, err := x.transport(tell.logger())
 	if err != nil {
 		return failed(x.stdio, errors.New(reason(err)))
 	}

@@ -38,6 +38,7 @@ func (o *getOptions) transport(logger *slog.Logger) (*negotiate.Transport, error
 		Opportunistic:        o.auth.opportunistic,
 		Delegation:           o.auth.delegation,
 		ChannelBindings:      o.auth.bindings,
+		ProxyNegotiate:       o.auth.proxy,
 		Logger:               logger,
 	}, nil
 }

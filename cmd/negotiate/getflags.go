@@ -48,6 +48,7 @@ type authOptions struct {
 	opportunistic negotiate.Opportunism
 	delegation    negotiate.Delegation
 	bindings      negotiate.ChannelBindings
+	proxy         bool
 }
 
 func (o *getOptions) groups() []group {
@@ -103,6 +104,7 @@ func (o *getOptions) authFlags() []*flag {
 		{long: "delegate", value: "WHEN", help: "give the server the credential: never (the default), trusted (if the realm trusts the server with it) or always", set: setChoice(&a.delegation, negotiate.DelegateNever, negotiate.DelegateIfTrusted, negotiate.DelegateAlways)},
 		{long: "channel-bindings", value: "TYPE", help: "tie tokens to the TLS channel: none (the default) or tls-server-end-point", set: setChoice(&a.bindings, negotiate.BindNone, negotiate.BindTLSServerEndPoint)},
 		{long: "mech", value: "NAME", help: "the mechanism: spnego (the default), krb5, ntlm or an OID such as 1.3.6.1.5.5.2; the provider may not have it", set: setMechanism(&a.mechanism)},
+		{long: "proxy-negotiate", help: "authenticate to an HTTP proxy too, if it asks with status 407", set: setBool(&a.proxy)},
 		{short: "u", long: "user", value: ":", help: "taken as curl takes it for Negotiate; only : is allowed", set: checkUser},
 		{long: "negotiate", help: "taken as curl takes it; it is always on", set: setBool(new(bool))},
 	}

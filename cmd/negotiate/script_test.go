@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 //
 //	URL, TLS     the server over HTTP, and over HTTPS with HTTP/2
 //	CACERT       the authority of its certificate
+//	PROXY        a proxy that asks for authentication
 //	UPSTREAM     a server without authentication, which echoes headers
 //	KDC          the KDC's address
 //
@@ -90,6 +91,7 @@ func setup(env *testscript.Env) error {
 		return err
 	}
 	env.Setenv("GORACE", "atexit_sleep_ms=10") // the race detector's second at the end of each process adds up
+	env.Setenv("PROXY", b.web.proxy.URL)
 	env.Setenv("UPSTREAM", b.web.upstream.URL)
 	env.Setenv("URL", b.web.plain.URL)
 	env.Setenv("TLS", b.web.tls.URL)
@@ -210,6 +212,7 @@ func ready(ts *testscript.TestScript, _ bool, args []string) {
 type webServer struct {
 	plain, tls *httptest.Server
 	upstream   *httptest.Server
+	proxy      *httptest.Server
 }
 
 func startWeb(kdc *krbtest.KDC, keytab string) (*webServer, error) {
@@ -226,7 +229,7 @@ func startWeb(kdc *krbtest.KDC, keytab string) (*webServer, error) {
 		plain.Close()
 		return nil, err
 	}
-	return &webServer{plain, tls, httptest.NewServer(http.HandlerFunc(upstreamPages))}, nil
+	return &webServer{plain, tls, httptest.NewServer(http.HandlerFunc(upstreamPages)), httptest.NewServer(askingProxy(p))}, nil
 }
 
 func startServer(p gss.Provider, withTLS bool) (*httptest.Server, error) {
@@ -308,6 +311,25 @@ func (s *webServer) close() {
 	s.plain.Close()
 	s.tls.Close()
 	s.upstream.Close()
+	s.proxy.Close()
+}
+
+// askingProxy wants to know who its clients are, and tells them.
+func askingProxy(p gss.Provider) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		text, _ := strings.CutPrefix(r.Header.Get("Proxy-Authorization"), "Negotiate ")
+		token, _ := base64.StdEncoding.DecodeString(text)
+		sc, err := p.Accept(r.Context(), gss.AcceptOptions{})
+		if err == nil {
+			_, _, err = sc.Step(r.Context(), token)
+		}
+		if err != nil {
+			w.Header().Set("Proxy-Authenticate", "Negotiate")
+			http.Error(w, "407 Who are you?", http.StatusProxyAuthRequired)
+			return
+		}
+		fmt.Fprintf(w, "%s, by the proxy to %s\n", sc.Info().Initiator, r.URL)
+	}
 }
 
 // writeServerCertificate writes what srv identifies itself with to cert.pem and

@@ -123,7 +123,7 @@ func (d *stage) url() string { return "http://" + demoHost + "/" }
 // transport is the client. It finds the server without the DNS, and records what
 // it says to the KDC.
 func (d *stage) transport() (*negotiate.Transport, error) {
-	provider, err := krb5.New(krb5.Options{Config: d.config, Dial: d.tape.dialKDC, Logger: d.logger()})
+	provider, err := krb5.New(krb5.Options{Config: d.config, Dial: d.tape.dialKDC, Logger: newRecorder(d.log)})
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -24,7 +23,17 @@ type teller struct {
 	tape    tape
 
 	mu      sync.Mutex
-	trouble error // what the provider failed with last
+	trouble error  // what the provider failed with last
+	ticket  string // the one that it told of last
+}
+
+// told reports whether the provider has just told of the record's ticket.
+func (t *teller) told(r *record) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	last := t.ticket
+	t.ticket = r.value("service").String() + r.ticket()
+	return r.message == "using a ticket" && t.ticket == last
 }
 
 // lastTrouble is what the provider failed with last.
@@ -163,68 +172,24 @@ func milliseconds(d time.Duration) string {
 	return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
 }
 
-// logs returns a handler that takes what the Transport and its provider log.
-func (t *teller) logs() slog.Handler {
-	return &noteHandler{teller: t}
-}
+// logger takes what the Transport and its provider log.
+func (t *teller) logger() *slog.Logger { return newRecorder(t.log) }
 
-// noteHandler writes the records of the provider as notes. Those of the Transport
-// itself are left out: the events say the same.
-type noteHandler struct {
-	teller *teller
-	attrs  []slog.Attr
-}
-
-// Enabled takes all, for what a provider fails with is told even if nothing else
-// is.
-func (h *noteHandler) Enabled(context.Context, slog.Level) bool { return true }
-
-func (h *noteHandler) Handle(_ context.Context, r slog.Record) error {
-	attrs := slices.Clone(h.attrs)
-	r.Attrs(func(a slog.Attr) bool {
-		attrs = append(attrs, a)
-		return true
-	})
-	if value(attrs, "logger").String() != "negotiate.gss" {
-		return nil
+// log notes what the provider tells. What the Transport says of its own work is
+// left out: the events say the same.
+func (t *teller) log(r *record) {
+	if !r.fromProvider() {
+		return
 	}
-	if err, ok := value(attrs, "error").Any().(error); ok {
-		h.teller.setTrouble(err)
+	if err, ok := r.value("error").Any().(error); ok {
+		t.setTrouble(err)
 	}
 	switch {
-	case r.Message == "step" || r.Message == "no context": // the Transport's
-	case h.teller.verbose:
-		h.teller.tape.add(&event{kind: eventNote, text: recordText(r.Message, attrs)})
-	case r.Level >= slog.LevelWarn:
-		fmt.Fprintf(h.teller.w, "negotiate: %s\n", printable(recordText(r.Message, attrs)))
+	case r.message == "context" || r.message == "no context" || r.message == "step": // the Transport's
+	case r.ticket() != "" && t.told(r):
+	case t.verbose:
+		t.tape.add(&event{kind: eventNote, text: r.text()})
+	case r.level >= slog.LevelWarn:
+		fmt.Fprintf(t.w, "negotiate: %s\n", printable(r.text()))
 	}
-	return nil
 }
-
-func value(attrs []slog.Attr, key string) slog.Value {
-	for _, a := range attrs {
-		if a.Key == key {
-			return a.Value
-		}
-	}
-	return slog.Value{}
-}
-
-// recordText is a record in one line.
-func recordText(message string, attrs []slog.Attr) string {
-	var text strings.Builder
-	text.WriteString(message)
-	for _, a := range attrs {
-		if a.Key != "logger" {
-			fmt.Fprintf(&text, "; %s %s", strings.ReplaceAll(a.Key, "_", " "), a.Value)
-		}
-	}
-	return text.String()
-}
-
-func (h *noteHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &noteHandler{h.teller, append(slices.Clip(h.attrs), attrs...)}
-}
-
-// WithGroup leaves groups out: nothing here uses them.
-func (h *noteHandler) WithGroup(string) slog.Handler { return h }
