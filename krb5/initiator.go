@@ -274,7 +274,7 @@ func (c *initiator) refused(msg []byte) error {
 	switch e.Code {
 	case krbmsg.ErrModified, krbmsg.ErrBadIntegrity, krbmsg.ErrBadKeyVer, krbmsg.ErrNoKey, krbmsg.ErrNotUs:
 		hint = "; its keytab and the KDC disagree about " + c.ticket.Server.String() + ": export the keytab again, or name another target"
-	case krbmsg.ErrSkew:
+	case krbmsg.ErrSkew, krbmsg.ErrTktNYV:
 		hint = "; its clock says " + e.ServerTime.UTC().Format(time.RFC3339) + " and ours " + c.time.UTC().Format(time.RFC3339)
 	case krbmsg.ErrTktExpired:
 		hint = "; the ticket ends at " + c.ticket.EndTime.UTC().Format(time.RFC3339) + " and its clock says " + e.ServerTime.UTC().Format(time.RFC3339)
