@@ -2,6 +2,8 @@ package negotiate_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -175,8 +177,25 @@ type tappedRequest struct {
 // is a secret.
 func (w *world) serve(h http.Handler) *tapped {
 	w.t.Helper()
+	return w.start(h, (*httptest.Server).Start)
+}
+
+// serveH2 is serve over TLS, with HTTP/2 for clients that have it.
+func (w *world) serveH2(h http.Handler) *tapped {
+	w.t.Helper()
+	s := w.start(h, func(s *httptest.Server) { s.EnableHTTP2 = true; s.StartTLS() })
+	s.url = strings.Replace(s.url, "http:", "https:", 1)
+	pool := x509.NewCertPool()
+	pool.AddCert(s.Certificate())
+	w.base.TLSClientConfig = &tls.Config{RootCAs: pool, ServerName: "example.com"}
+	w.base.ForceAttemptHTTP2 = true
+	return s
+}
+
+func (w *world) start(h http.Handler, run func(*httptest.Server)) *tapped {
+	w.t.Helper()
 	s := &tapped{}
-	s.Server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		token := tokenOf(r.Header.Get("Authorization"))
 		w.secrets.add(token)
 		s.mu.Lock()
@@ -193,9 +212,10 @@ func (w *world) serve(h http.Handler) *tapped {
 		}}
 		h.ServeHTTP(t, r)
 		if !t.wrote {
-			t.WriteHeader(http.StatusOK)
+			t.before(http.StatusOK)
 		}
 	}))
+	run(s.Server)
 	w.t.Cleanup(s.Close)
 	_, port, err := net.SplitHostPort(s.Listener.Addr().String())
 	if err != nil {
