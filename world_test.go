@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -177,8 +178,10 @@ type tappedRequest struct {
 // is a secret.
 func (w *world) serve(h http.Handler) *tapped {
 	w.t.Helper()
-	return w.start(h, (*httptest.Server).Start)
+	return w.start(h, startHTTP)
 }
+
+func startHTTP(s *httptest.Server) { s.Start() }
 
 // serveH2 is serve over TLS, with HTTP/2 for clients that have it.
 func (w *world) serveH2(h http.Handler) *tapped {
@@ -215,6 +218,7 @@ func (w *world) start(h http.Handler, run func(*httptest.Server)) *tapped {
 			t.before(http.StatusOK)
 		}
 	}))
+	s.Config.ErrorLog = log.New(w.secrets, "", 0)
 	run(s.Server)
 	w.t.Cleanup(s.Close)
 	_, port, err := net.SplitHostPort(s.Listener.Addr().String())
