@@ -24,6 +24,9 @@ func (l *login) serviceTicket(ctx context.Context, target principal.Name) (*kdcc
 	return l.get(ctx, keyOf(useService, target), func(ctx context.Context) (*kdcclient.Ticket, error) {
 		t, err := l.findService(ctx, target)
 		if err != nil {
+			if target.Realm == "" {
+				target.Realm = l.client.Realm // whose KDC was asked first
+			}
 			return nil, l.explain(err, target)
 		}
 		return t, nil
