@@ -10,8 +10,13 @@ import (
 type credentialKey struct{}
 
 // WithCredential returns a context whose requests are made with the credential
-// c, instead of Transport.Credential. It must be of the Transport's provider. Nil
-// is as if it had not been called.
+// c, instead of Transport.Credential. It must be of the very provider that the
+// Transport has: two that krb5.New has made do not share credentials, nor do
+// those that a Transport and a Handler make for themselves.
+//
+// Nil is as if it had not been called: the request is made with the Transport's
+// credential or the default. A server that acts for its clients therefore refuses
+// those whose Identity.Delegated is nil, or it would act as itself.
 func WithCredential(ctx context.Context, c gss.Credential) context.Context {
 	return context.WithValue(ctx, credentialKey{}, c)
 }

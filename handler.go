@@ -36,7 +36,8 @@ const defaultMaxToken = 64 << 10
 type Handler struct {
 	// Next is called for authenticated requests. It must not be nil.
 	Next http.Handler
-	// Provider accepts the contexts. Nil is krb5, or SSPI on Windows.
+	// Provider accepts the contexts. Nil is krb5, or SSPI on Windows, of the
+	// Handler's own: set it where a Transport is to use what clients delegate.
 	Provider gss.Provider
 	// Credential is the server's own. Nil is the provider's default: for krb5
 	// every key of the default keytab.
