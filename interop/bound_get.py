@@ -1,7 +1,8 @@
 # A GET with HTTP Negotiate and channel bindings, over python3-gssapi: Debian's
 # requests-kerberos and curl present none. Arguments: URL, certificate
-# authority, bindings (hex; empty for none). Prints the status, "mutual" if the
-# server has proved itself and "one-sided" if not, and the body.
+# authority, bindings (hex; empty for none), "delegate" to hand over the
+# credential. Prints the status, "mutual" if the server has proved itself and
+# "one-sided" if not, and the body.
 import base64
 import http.client
 import ssl
@@ -11,13 +12,16 @@ from urllib.parse import urlsplit
 import gssapi
 from gssapi.raw import ChannelBindings
 
-url, ca, bindings = sys.argv[1:4]
+url, ca, bindings, delegate = sys.argv[1:5]
 parts = urlsplit(url)
 name = gssapi.Name("HTTP@" + parts.hostname, gssapi.NameType.hostbased_service)
+flags = gssapi.RequirementFlag.mutual_authentication
+if delegate:
+    flags |= gssapi.RequirementFlag.delegate_to_peer
 context = gssapi.SecurityContext(
     name=name,
     usage="initiate",
-    flags=gssapi.RequirementFlag.mutual_authentication,
+    flags=flags,
     channel_bindings=ChannelBindings(application_data=bytes.fromhex(bindings)) if bindings else None,
 )
 token = context.step()

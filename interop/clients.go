@@ -80,8 +80,19 @@ var boundGet string
 // "mutual" or "one-sided", and the body's.
 func BoundGet(tb testing.TB, env []string, url, caFile string, bindings []byte) []string {
 	tb.Helper()
+	return gssapiGet(tb, env, url, caFile, bindings, "")
+}
+
+// DelegatingGet is BoundGet that hands the server the credential.
+func DelegatingGet(tb testing.TB, env []string, url, caFile string, bindings []byte) []string {
+	tb.Helper()
+	return gssapiGet(tb, env, url, caFile, bindings, "delegate")
+}
+
+func gssapiGet(tb testing.TB, env []string, url, caFile string, bindings []byte, delegate string) []string {
+	tb.Helper()
 	needPythonModule(tb, "gssapi", "python3-gssapi")
-	out := Python(tb, env, boundGet, url, caFile, hex.EncodeToString(bindings))
+	out := Python(tb, env, boundGet, url, caFile, hex.EncodeToString(bindings), delegate)
 	return strings.Split(strings.TrimSuffix(out, "\n"), "\n")
 }
 

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/go-negotiate/negotiate"
+	"github.com/go-negotiate/negotiate/gss"
 	"github.com/go-negotiate/negotiate/interop"
 	"github.com/go-negotiate/negotiate/krb5"
 )
@@ -75,6 +76,9 @@ func whoami(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	if id.Delegated != nil && id.Delegated.Name() == gss.User(id.Principal) {
+		bound += " delegated"
+	}
 	w.Header().Set("X-Remote-User", id.Principal)
 	w.Header().Set("X-Delegated", fmt.Sprint(id.Delegated != nil))
 	fmt.Fprintf(w, "%s %s\n%s", id.Principal, bound, body)
@@ -123,10 +127,20 @@ func TestServerChannelBindings(t *testing.T) {
 			"wrong": {endPoint384(cert), "401"},
 			"none":  {nil, map[negotiate.BindingPolicy]string{negotiate.BindingVerify: "200", negotiate.BindingRequire: "401"}[policy]},
 		} {
-			if got := interop.BoundGet(t, env, url, cert.CA, test.bindings); got[0] != test.status {
-				t.Errorf("%v, %s bindings: got %q, want status %s", policy, name, got, test.status)
+			mutual := map[string]string{"200": "mutual", "401": "one-sided"}[test.status]
+			if got := interop.BoundGet(t, env, url, cert.CA, test.bindings); got[0] != test.status || got[1] != mutual {
+				t.Errorf("%v, %s bindings: got %q, want status %s, %s", policy, name, got, test.status, mutual)
 			}
 		}
+	}
+}
+
+func TestServerDelegation(t *testing.T) {
+	bed := interop.Shared(t)
+	url, cert := serveHandler(t, bed.KDC.Config, bed.KDC.ServiceKeytab(t, "HTTP/"+serverHost), serverHost, negotiate.BindingRequire)
+	got := interop.DelegatingGet(t, bed.KDC.Env(bed.Alice(t)), url, cert.CA, endPoint(cert))
+	if want := []string{"200", "mutual", alice + " bound delegated"}; !slices.Equal(got[:len(want)], want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
