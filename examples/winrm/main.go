@@ -4,8 +4,8 @@
 //	kinit
 //	winrm -url https://host.example.com:5986/wsman
 //
-// Over http, WinRM wants messages encrypted with the key of the Kerberos context,
-// all but this one: what a program does next needs https.
+// Over http, WinRM as Windows sets it up wants messages encrypted with the key of
+// the Kerberos context, which this program does not do: use https.
 //
 // It exits with 1 for a failure, 2 for a wrong command line, 3 if the host has not
 // proved its identity and 4 if there is no usable ticket.
