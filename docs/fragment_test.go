@@ -25,7 +25,7 @@ var packages = map[string]string{
 }
 
 // given are the variables that a fragment of statements finds declared.
-const given = "ctx doccontext.Context, t *doctesting.T, w dochttp.ResponseWriter, r *dochttp.Request, app dochttp.Handler, client *dochttp.Client"
+const given = "ctx doccontext.Context, t *doctesting.T, w dochttp.ResponseWriter, r *dochttp.Request, app dochttp.Handler, client *dochttp.Client, resp *dochttp.Response"
 
 const givenImports = `doccontext "context"; dochttp "net/http"; doctesting "testing"; `
 
@@ -33,7 +33,11 @@ const givenImports = `doccontext "context"; dochttp "net/http"; doctesting "test
 // a function.
 func (s *snippet) fragment() error {
 	if f, err := s.parse("package p;", ""); err == nil {
-		s.source = []byte(s.lineDirective() + "package p; " + importClause(f, "") + s.standIn(f))
+		more, end := "", ""
+		if !declares(f, "app") {
+			more, end = `dochttp "net/http"; `, "var app dochttp.Handler\n"
+		}
+		s.source = []byte(s.lineDirective() + "package p; " + importClause(f, more) + s.standIn(f) + end)
 		return nil
 	}
 	f, err := s.parse("package p; func _() {", "\n}")
@@ -47,6 +51,23 @@ func (s *snippet) fragment() error {
 	}
 	s.source = []byte(s.lineDirective() + head + "{ {" + s.beforeEnd(f, stmts) + "} }\n")
 	return nil
+}
+
+// declares tells whether a file declares a name for all of it.
+func declares(f *ast.File, name string) bool {
+	for _, d := range f.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			if d.Recv == nil && d.Name.Name == name {
+				return true
+			}
+		case *ast.GenDecl:
+			if slices.Contains(declared([]ast.Stmt{&ast.DeclStmt{Decl: d}}), name) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // beforeEnd is the code with uses of the variables that it declares, since a
