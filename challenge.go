@@ -103,7 +103,7 @@ func (p *challengeParser) afterScheme() bool {
 
 // param reads "= value" and adds the parameter to the last challenge.
 func (p *challengeParser) param(name string) bool {
-	if !strings.HasPrefix(p.rest, "=") || len(p.out) == 0 {
+	if !strings.HasPrefix(p.rest, "=") || len(p.out) == 0 || p.out[len(p.out)-1].token68 != "" {
 		return false
 	}
 	p.rest = p.rest[1:]
