@@ -32,6 +32,9 @@ func watch(t *testing.T, r io.Reader) *watchedBody {
 }
 
 func (b *watchedBody) Read(p []byte) (int, error) {
+	if b.closes.Load() > 0 {
+		b.t.Error("the body is read after it was closed")
+	}
 	if b.reading.Swap(true) {
 		b.t.Error("the body is read by two at a time")
 	}
@@ -287,18 +290,70 @@ func TestGetBodyFails(t *testing.T) {
 
 // TestBodyReadError is an error of the request, and none to be tried again.
 func TestBodyReadError(t *testing.T) {
-	s := startServer(t)
-	c := s.client(t, &Transport{})
-	get(t, c, s.URL) // a connection that was used before
-	broken := errors.New("broken")
-	b := watch(t, io.MultiReader(strings.NewReader("x"), errReader{broken}))
-	req := newRequest(t, "POST", s.URL, b)
-	req.Header.Set("Idempotency-Key", "1")
-	_, err := do(t, c, req)
-	if !errors.Is(err, broken) {
-		t.Errorf("got %v", err)
+	for _, getBody := range []bool{false, true} {
+		s := startServer(t)
+		c := s.client(t, &Transport{})
+		get(t, c, s.URL) // a connection that was used before
+		broken := errors.New("broken")
+		b := watch(t, io.MultiReader(strings.NewReader("x"), errReader{broken}))
+		req := newRequest(t, "POST", s.URL, b)
+		req.Header.Set("Idempotency-Key", "1")
+		if getBody {
+			req.GetBody = func() (io.ReadCloser, error) {
+				t.Error("the request is sent again")
+				return io.NopCloser(strings.NewReader("x")), nil
+			}
+		}
+		_, err := do(t, c, req)
+		if !errors.Is(err, broken) {
+			t.Errorf("got %v", err)
+		}
+		b.closedOnce()
 	}
-	b.closedOnce()
+}
+
+// TestLegsOfOneSource reads a body that can be had once through two legs, the
+// first of which does not notice that it is over.
+func TestLegsOfOneSource(t *testing.T) {
+	src := watch(t, strings.NewReader("abcdefgh"))
+	req := newRequest(t, "POST", "http://a.test/", src)
+	b := newRequestBody(req, 4)
+	first, err := b.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.CopyN(io.Discard, first, 2)
+	second, err := b.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.CopyN(io.Discard, second, 1)
+	if n, err := first.Read(make([]byte, 8)); n != 0 || !errors.Is(err, errBodyTaken) {
+		t.Errorf("the first leg got %d bytes of the second's, %v", n, err)
+	}
+	first.Close()
+	if rest, err := io.ReadAll(second); string(rest) != "bcdefgh" || err != nil {
+		t.Errorf("the second leg got %q, %v", rest, err)
+	}
+	if _, err := b.open(t.Context()); !errors.Is(err, ErrBodyNotReplayable) {
+		t.Errorf("a third leg of a body beyond the limit: %v", err)
+	}
+	second.Close()
+	b.finish()
+	src.closedOnce()
+}
+
+// TestSwallow keeps a bounded part of a body, and does not pass it for all.
+func TestSwallow(t *testing.T) {
+	for size, want := range map[int]error{0: nil, 10: nil, maxDrain: nil, maxDrain + 1: errTruncated} {
+		body := watch(t, strings.NewReader(strings.Repeat("x", size)))
+		resp := &http.Response{Body: body}
+		swallow(resp)
+		body.closedOnce()
+		if got, err := io.ReadAll(resp.Body); len(got) != min(size, maxDrain) || err != want {
+			t.Errorf("of %d bytes: %d, %v", size, len(got), err)
+		}
+	}
 }
 
 type errReader struct{ err error }

@@ -369,9 +369,10 @@ func TestIdleConnTimeout(t *testing.T) {
 		if got := fmt.Sprint(reused); got != "[false true true false]" {
 			t.Errorf("reused connections: %s", got)
 		}
-		tr.CloseIdleConnections()
+		time.Sleep(61 * time.Second)
+		synctest.Wait()
 		if n := len(tr.state().pool.hosts); n != 0 {
-			t.Errorf("%d hosts are remembered without a connection", n)
+			t.Errorf("%d hosts have a connection that nobody used for a minute", n)
 		}
 	})
 }
@@ -529,7 +530,7 @@ func TestHTTP2StreamsAreShared(t *testing.T) {
 // TestHTTP11Required has an HTTP/2 server that wants authentication over
 // HTTP/1.1, as IIS does.
 func TestHTTP11Required(t *testing.T) {
-	s, h2Conns := startResetting(t, http2.ErrCodeHTTP11Required)
+	s, resets := startResetting(t, http2.ErrCodeHTTP11Required)
 	c := s.client(t, &Transport{})
 	for _, k := range bodyKinds[:5] {
 		req, closed := k.request(t, s.URL)
@@ -539,29 +540,28 @@ func TestHTTP11Required(t *testing.T) {
 			t.Errorf("%s: got %+v, %v", k.name, a.Response, err)
 		}
 	}
-	if n := h2Conns.Load(); n != 1 {
+	if n := resets.Load(); n != 1 {
 		t.Errorf("HTTP/2 was tried %d times, want it remembered", n)
 	}
 }
 
 // startResetting starts a server that resets each HTTP/2 stream with code and
-// serves HTTP/1.1. It counts the HTTP/2 connections.
+// serves HTTP/1.1. It counts the streams.
 func startResetting(t *testing.T, code http2.ErrCode) (*testServer, *atomic.Int32) {
-	conns := new(atomic.Int32)
+	resets := new(atomic.Int32)
 	return start(t, func(s *httptest.Server) {
 		s.EnableHTTP2 = true
 		s.Config.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){
 			"h2": func(_ *http.Server, conn *tls.Conn, _ http.Handler) {
-				conns.Add(1)
-				serveResets(conn, code)
+				serveResets(conn, code, resets)
 			},
 		}
 		s.StartTLS()
-	}), conns
+	}), resets
 }
 
 // serveResets speaks just enough HTTP/2 to refuse all streams.
-func serveResets(conn net.Conn, code http2.ErrCode) {
+func serveResets(conn net.Conn, code http2.ErrCode, resets *atomic.Int32) {
 	defer conn.Close()
 	br := bufio.NewReader(conn)
 	if _, err := io.ReadFull(br, make([]byte, len(http2.ClientPreface))); err != nil {
@@ -581,6 +581,7 @@ func serveResets(conn net.Conn, code http2.ErrCode) {
 				fr.WriteSettingsAck()
 			}
 		case *http2.MetaHeadersFrame:
+			resets.Add(1)
 			fr.WriteRSTStream(f.StreamID, code)
 		}
 	}
@@ -589,10 +590,10 @@ func serveResets(conn net.Conn, code http2.ErrCode) {
 // TestRefusedStream has an HTTP/2 server that never takes a request. There is
 // an end to trying.
 func TestRefusedStream(t *testing.T) {
-	s, conns := startResetting(t, http2.ErrCodeRefusedStream)
+	s, resets := startResetting(t, http2.ErrCodeRefusedStream)
 	_, err := do(t, s.client(t, &Transport{}), newRequest(t, "POST", s.URL, strings.NewReader("x")))
-	if err == nil || conns.Load() != maxResends+1 {
-		t.Errorf("got %v after %d tries", err, conns.Load())
+	if err == nil || resets.Load() != maxResends+1 {
+		t.Errorf("got %v after %d tries", err, resets.Load())
 	}
 }
 
@@ -759,11 +760,15 @@ func TestRequestClose(t *testing.T) {
 func TestUnnamedIdentity(t *testing.T) {
 	s := startServer(t, func(s *testServer) { s.bound = true })
 	p := unnamed{gsstest.New(gsstest.Options{NoResolver: true})}
-	c := s.client(t, &Transport{Provider: p})
+	tr := &Transport{Provider: p}
+	c := s.client(t, tr)
 	for _, user := range []string{"alice", "bob"} {
 		p.SetDefault(user)
 		if a := get(t, c, s.URL); a.body != "hello "+user+"@EXAMPLE.TEST" {
 			t.Errorf("as %s: %q", user, a.body)
+		}
+		if n := len(tr.state().pool.hosts); n != 0 {
+			t.Error("a connection is kept that nobody can use")
 		}
 	}
 }
@@ -783,3 +788,131 @@ func (p unnamed) Initiate(ctx context.Context, o gss.InitiateOptions) (gss.SecCo
 type unnamedCredential struct{ gss.Credential }
 
 func (unnamedCredential) Name() gss.Name { return gss.Name{} }
+
+// TestOwnTokenStaysOutOfPool has a caller that makes its tokens itself. What it
+// has authenticated is not for others.
+func TestOwnTokenStaysOutOfPool(t *testing.T) {
+	s := startServer(t, func(s *testServer) { s.bound = true })
+	p := gsstest.New(gsstest.Options{})
+	c := s.client(t, &Transport{Provider: p})
+	sc, err := p.Initiate(t.Context(), gss.InitiateOptions{Target: gss.HostBased("HTTP", "127.0.0.1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sc.Close()
+	token, _, err := sc.Step(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := newRequest(t, "GET", s.URL, nil)
+	req.Header.Set("Authorization", encodeToken(token))
+	if a, err := do(t, c, req); err != nil || a.Header.Get("X-User") == "" {
+		t.Fatalf("got %+v, %v", a.Response, err)
+	}
+	if a := get(t, c, s.URL+"/open"); a.Header.Get("X-User") != "" {
+		t.Errorf("served as %s", a.Header.Get("X-User"))
+	}
+}
+
+// TestGarbageResponse is no reason to send a request again.
+func TestGarbageResponse(t *testing.T) {
+	var n atomic.Int32
+	s := startServer(t, func(s *testServer) {
+		s.before = func(w http.ResponseWriter, _ *http.Request) {
+			if n.Add(1) > 2 {
+				hangUp(w, "HTTP/1.1 what?\r\n\r\n")
+			}
+		}
+	})
+	s.Config.ErrorLog = silent
+	c := s.client(t, &Transport{})
+	get(t, c, s.URL)
+	if _, err := do(t, c, newRequest(t, "GET", s.URL, nil)); err == nil || n.Load() != 3 {
+		t.Errorf("got %v after %d requests", err, n.Load())
+	}
+}
+
+// TestHalfOpenContext gives up in the middle of a context, of which the server
+// holds its half for the connection. The next request goes elsewhere.
+func TestHalfOpenContext(t *testing.T) {
+	s := startServer(t)
+	c := s.client(t, &Transport{Provider: gsstest.New(gsstest.Options{Legs: 16})})
+	if a := get(t, c, s.URL); stage(t, a.ex) != StageStep {
+		t.Fatalf("got %v", a.ex.Err)
+	}
+	get(t, c, s.URL+"/open")
+	if got := s.requests(); got[len(got)-1].conn != 2 {
+		t.Errorf("the server saw %s", s.shape())
+	}
+}
+
+// TestBindingFollowsConnection has a server that closes the connection after its
+// 401 and shows another certificate on the next one.
+func TestBindingFollowsConnection(t *testing.T) {
+	certs := []tls.Certificate{newCertificate(t), newCertificate(t)}
+	var n atomic.Int32
+	s := start(t, func(s *httptest.Server) {
+		s.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			return &tls.Config{Certificates: certs[min(n.Add(1)-1, 1):][:1]}, nil
+		}}
+		s.StartTLS()
+	}, func(s *testServer) {
+		s.before = func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") }
+	})
+	var err error
+	if s.bindings, err = TLSServerEndPoint(certs[1].Leaf); err != nil {
+		t.Fatal(err)
+	}
+	base := s.base(t)
+	base.TLSClientConfig.InsecureSkipVerify = true
+	a := get(t, s.client(t, &Transport{Base: base, ChannelBindings: BindTLSServerEndPoint}), s.URL)
+	if got := s.shape(); a.StatusCode != 200 || got != "C1 C2+" || !a.ex.ChannelBound {
+		t.Errorf("got %d, %v; the server saw %s", a.StatusCode, a.ex.Err, got)
+	}
+}
+
+// TestOtherBaseCannotRepeatTokens sees what a Base gets with a token.
+func TestOtherBaseCannotRepeatTokens(t *testing.T) {
+	s := startServer(t)
+	base := s.base(t)
+	c := s.client(t, &Transport{Base: roundTripFunc(func(r *http.Request) (*http.Response, error) {
+		if token := r.Header.Get("Authorization") != ""; token != r.Close || token == (r.GetBody != nil) {
+			t.Errorf("token %t, Close %t, GetBody %t", token, r.Close, r.GetBody != nil)
+		}
+		return base.RoundTrip(r)
+	})})
+	if a, err := do(t, c, newRequest(t, "POST", s.URL, strings.NewReader("x"))); err != nil || a.StatusCode != 200 {
+		t.Errorf("got %+v, %v", a.Response, err)
+	}
+}
+
+// TestRequiredRedirectedToBound comes by redirect to a server that takes a
+// connection for the client. The client must not show a token unasked, and gets
+// a proof all the same.
+func TestRequiredRedirectedToBound(t *testing.T) {
+	second := startServer(t, func(s *testServer) { s.bound = true })
+	first := startServer(t, func(s *testServer) {
+		s.next = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, second.URL, http.StatusFound) }
+	})
+	c := first.client(t, &Transport{Mutual: MutualRequired})
+	get(t, c, second.URL)
+	c.CheckRedirect = nil
+	if a := get(t, c, first.URL); !a.ex.MutualVerified || a.ex.Opportunistic {
+		t.Errorf("Exchange is %+v", a.ex)
+	}
+	if got := second.shape(); got != "C1 C1+ C2 C2+" {
+		t.Errorf("the second server saw %s", got)
+	}
+}
+
+// TestContextOfCaller reaches what looks at the response.
+func TestContextOfCaller(t *testing.T) {
+	type key struct{}
+	s := startServer(t)
+	req := newRequest(t, "GET", s.URL, nil)
+	req = req.WithContext(context.WithValue(req.Context(), key{}, "value"))
+	a, err := do(t, s.client(t, &Transport{}), req)
+	if err != nil || a.Request.Context().Value(key{}) != "value" {
+		t.Errorf("the context of the response's request is not derived from the caller's, %v", err)
+	}
+}

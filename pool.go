@@ -30,6 +30,7 @@ type pool struct {
 
 	mu     sync.Mutex
 	hosts  map[routeKey]*host
+	h2     originSet // routes whose last connection was HTTP/2
 	idle   list.List // of *conn, last used in front
 	doomed []*conn   // closed by unlock
 }
@@ -39,7 +40,6 @@ type host struct {
 	key     routeKey
 	conns   []*conn
 	dialing int
-	h2      bool // the last connection was HTTP/2
 	waiters []chan struct{}
 }
 
@@ -148,7 +148,7 @@ func (p *pool) use(c *conn, want wanted) {
 // mayDial reports whether a connection may be made now, if need be in the place
 // of an idle one that does not suit. mu is held.
 func (p *pool) mayDial(h *host, want wanted) bool {
-	if h.h2 && h.dialing > 0 && !want.fresh {
+	if h.dialing > 0 && !want.fresh && p.h2.has(h.key.String()) {
 		return false // it will have room for this one as well
 	}
 	if p.maxPerHost <= 0 || len(h.conns)+h.dialing < p.maxPerHost {
@@ -178,13 +178,18 @@ func (p *pool) dial(ctx context.Context, h *host, r route, want wanted) (*conn, 
 	p.mu.Lock()
 	h.dialing--
 	if err != nil {
-		p.signal(h)
+		p.h2.forget(h.key.String()) // so that who waits need not wait for each other
+		p.signalAll(h)
 		p.forgetHost(h)
 		p.unlock()
 		return nil, err
 	}
 	c.host, c.once = h, p.once
-	h.h2 = c.shared
+	if c.shared {
+		p.h2.add(h.key.String())
+	} else {
+		p.h2.forget(h.key.String())
+	}
 	h.conns = append(h.conns, c)
 	if c.proxied {
 		c.owner = want.id

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"golang.org/x/net/idna"
@@ -27,6 +28,11 @@ func (r route) forwards() bool { return r.scheme == "http" && httpProxy(r.proxy)
 type routeKey struct {
 	scheme, addr, proxy string
 	h1                  bool
+}
+
+// String tells keys apart as well. It may hold a proxy's password.
+func (k routeKey) String() string {
+	return strings.Join([]string{k.scheme, k.addr, k.proxy, strconv.FormatBool(k.h1)}, " ")
 }
 
 func (r route) key() routeKey {
