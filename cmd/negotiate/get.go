@@ -132,7 +132,7 @@ func (x *exchange) outcome(resp *http.Response, t *negotiate.Transport) int {
 		ex = new(negotiate.Exchange)
 	}
 	if ex.Err != nil {
-		complain(x.stdio, "%s", explain(ex.Err, targetOf(t, resp.Request)))
+		complain(x.stdio, "%s", explain(ex.Err, targetOf(t, resp)))
 	}
 	if ex.Sanitized {
 		complain(x.stdio, "nothing proves who sent this status %d, so its headers and body are left out; --keep-errors shows them", resp.StatusCode)

@@ -171,7 +171,7 @@ func (o *getOptions) setProxy(v string) error {
 
 func checkUser(v string) error {
 	if v != ":" && v != "" {
-		return errors.New("Negotiate takes no user and password here: run kinit, or use --principal with --keytab")
+		return errors.New("a user and a password are of no use to Negotiate: run kinit, or use --principal with --keytab")
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ const (
 	exitFailure      = 1  // anything that has no status of its own
 	exitUsage        = 2  // the command line is wrong
 	exitMutual       = 3  // get: the server has not proved its identity
-	exitNoCredential = 4  // get: there is no usable credential
+	exitNoCredential = 4  // there is no usable credential, or serve has no keytab
 	exitHTTPError    = 22 // get --fail: the status was 400 or above, as with curl
 )
 
@@ -48,6 +48,7 @@ func commands() []command {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	status := run(ctx, os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(status)

@@ -28,14 +28,17 @@ func explain(err error, target string) string {
 	return "not authenticated to " + target + ": " + cause
 }
 
-// targetOf is the name of the server that a request goes to, as the Transport
-// sees it.
-func targetOf(t *negotiate.Transport, req *http.Request) string {
+// targetOf is the name of the server that asked for authentication, as the
+// Transport sees it.
+func targetOf(t *negotiate.Transport, resp *http.Response) string {
+	if resp.StatusCode == http.StatusProxyAuthRequired {
+		return "the proxy"
+	}
 	target := t.Target
 	if target == nil {
 		target = negotiate.ServiceTarget("HTTP")
 	}
-	name, err := target(req)
+	name, err := target(resp.Request)
 	if err != nil {
 		return ""
 	}

@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -59,6 +60,8 @@ func TestScripts(t *testing.T) {
 			"notokens": noTokens,
 			"unused":   unused,
 			"ready":    ready,
+			"asked":    asked,
+			"notemp":   noTemp,
 		},
 	})
 }
@@ -208,6 +211,27 @@ func ready(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// asked checks how many logins and service tickets the KDC was asked for since the
+// last time: asked 2 1.
+func asked(ts *testscript.TestScript, _ bool, args []string) {
+	kdc := bedOf(ts).kdc
+	n := kdc.Requests()
+	kdc.ResetRequests()
+	if got, want := fmt.Sprint(n.AS, n.Service), strings.Join(args, " "); got != want {
+		ts.Fatalf("the KDC was asked %s times, want %s", got, want)
+	}
+}
+
+// noTemp checks that no temporary folder is left.
+func noTemp(ts *testscript.TestScript, _ bool, _ []string) {
+	dir := ts.Getenv("TMPDIR")
+	entries, err := os.ReadDir(dir)
+	ts.Check(err)
+	if len(entries) > 0 {
+		ts.Fatalf("%s has %v", dir, entries)
+	}
+}
+
 // webServer is a server with pages that the client has to cope with.
 type webServer struct {
 	plain, tls *httptest.Server
@@ -242,6 +266,11 @@ func startServer(p gss.Provider, withTLS bool) (*httptest.Server, error) {
 		io.WriteString(w, "not a hundred octets\n")
 	})
 	mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	mux.HandleFunc("/endless", func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "begun\n")
+		http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
 	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/who", http.StatusFound) })
 	mux.HandleFunc("/loop", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/loop", http.StatusFound) })
 	mux.HandleFunc("/impostor", impostor("Negotiate "+base64.StdEncoding.EncodeToString([]byte("no token")), http.StatusOK))
@@ -287,12 +316,14 @@ func protectedPages(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/who":
 		fmt.Fprintf(w, "You are %s.\n", id.Principal)
+	case "/protected-away":
+		http.Redirect(w, r, "/who", http.StatusFound)
 	case "/flags":
 		fmt.Fprintf(w, "flags %s, delegated %t, mechanism %s, bound %t\n", id.Flags, id.Delegated != nil, id.Mechanism.Describe(), id.ChannelBound)
 	case "/echo":
 		body, _ := io.ReadAll(r.Body)
 		fmt.Fprintf(w, "%s %s\n", r.Method, r.Proto)
-		for _, name := range []string{"Content-Type", "Accept", "User-Agent", "X-One"} {
+		for _, name := range []string{"Content-Type", "Accept", "Accept-Encoding", "User-Agent", "X-One"} {
 			if values, ok := r.Header[name]; ok {
 				fmt.Fprintf(w, "%s: %q\n", name, values)
 			}
@@ -348,11 +379,11 @@ func writeServerCertificate(srv *httptest.Server, dir string) error {
 
 // upstreamPages is the server behind negotiate serve.
 func upstreamPages(w http.ResponseWriter, r *http.Request) {
-	switch r.URL.Path {
-	case "/early":
+	switch path.Base(r.URL.Path) {
+	case "early":
 		w.Header().Set("Link", "</style.css>; rel=preload")
 		w.WriteHeader(http.StatusEarlyHints)
-	case "/confused":
+	case "confused":
 		w.Header().Set("WWW-Authenticate", "Negotiate")
 		w.Header().Add("WWW-Authenticate", `Basic realm="upstream"`)
 		w.WriteHeader(http.StatusUnauthorized)
