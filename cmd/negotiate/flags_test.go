@@ -74,9 +74,7 @@ func TestParseFlags(t *testing.T) {
 
 // TestFlagNames checks that no command has two flags of one name.
 func TestFlagNames(t *testing.T) {
-	for name, groups := range map[string][]group{
-		"get": new(getOptions).groups(), "serve": new(serveOptions).groups(), "kdc": new(kdcOptions).groups(),
-	} {
+	for name, groups := range allGroups() {
 		var names []string
 		for _, g := range groups {
 			for _, f := range g.flags {
@@ -93,5 +91,11 @@ func TestFlagNames(t *testing.T) {
 		if unique := slices.Compact(slices.Clone(names)); len(unique) != len(names) {
 			t.Errorf("%s has a flag twice: %q", name, names)
 		}
+	}
+}
+
+func allGroups() map[string][]group {
+	return map[string][]group{
+		"get": new(getOptions).groups(), "serve": new(serveOptions).groups(), "kdc": new(kdcOptions).groups(),
 	}
 }
