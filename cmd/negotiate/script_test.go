@@ -10,7 +10,6 @@ import (
 	"log"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -58,7 +57,7 @@ func TestScripts(t *testing.T) {
 			"ccache":   makeCCache,
 			"keytab":   makeKeytab,
 			"notokens": noTokens,
-			"unused":   unused,
+			"address":  address,
 			"ready":    ready,
 			"asked":    asked,
 			"notemp":   noTemp,
@@ -136,6 +135,7 @@ func controlKDC(ts *testscript.TestScript, _ bool, args []string) {
 	case "down":
 		kdc.SetFault(krbtest.Refuse())
 	case "silent":
+		kdc.ResetRequests()
 		kdc.SetFault(krbtest.Silent())
 	case "up":
 		kdc.SetFault(krbtest.Fault{})
@@ -183,30 +183,39 @@ func noTokens(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
-// unused sets a variable to an address at which nobody listens.
-func unused(ts *testscript.TestScript, _ bool, args []string) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	ts.Check(err)
-	ts.Check(l.Close())
-	ts.Setenv(args[0], l.Addr().String())
+// ready waits until a file exists, or with "kdc" until the KDC was asked for a
+// service ticket.
+func ready(ts *testscript.TestScript, _ bool, args []string) {
+	if args[0] == "kdc" {
+		await(ts, "a request for a ticket", func() bool { return bedOf(ts).kdc.Requests().TGS > 0 })
+		return
+	}
+	await(ts, args[0], func() bool {
+		_, err := os.Stat(ts.MkAbs(args[0]))
+		return err == nil
+	})
 }
 
-// ready waits until a server listens at an address or a file exists.
-func ready(ts *testscript.TestScript, _ bool, args []string) {
-	found := func() bool {
-		if _, _, err := net.SplitHostPort(args[0]); err != nil {
-			_, err := os.Stat(ts.MkAbs(args[0]))
-			return err == nil
+var servedAt = regexp.MustCompile(` at https?://(\S+)/`)
+
+// address waits until a file has the line in which serve says where it listens,
+// and sets a variable to that: address file VARIABLE.
+func address(ts *testscript.TestScript, _ bool, args []string) {
+	await(ts, "a server's address", func() bool {
+		b, _ := os.ReadFile(ts.MkAbs(args[0]))
+		found := servedAt.FindSubmatch(b)
+		if found != nil {
+			ts.Setenv(args[1], string(found[1]))
 		}
-		conn, err := net.Dial("tcp", args[0])
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	}
-	for deadline := time.Now().Add(30 * time.Second); !found(); time.Sleep(time.Millisecond) {
+		return found != nil
+	})
+}
+
+// await polls, since what is waited for happens in another process.
+func await(ts *testscript.TestScript, what string, done func() bool) {
+	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			ts.Fatalf("%s does not come", args[0])
+			ts.Fatalf("%s does not come", what)
 		}
 	}
 }
