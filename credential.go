@@ -9,16 +9,18 @@ import (
 
 type credentialKey struct{}
 
+// credentialValue keeps a nil apart from none.
+type credentialValue struct{ gss.Credential }
+
 // WithCredential returns a context whose requests are made with the credential
-// c, instead of Transport.Credential. It must be of the very provider that the
-// Transport has: two that krb5.New has made do not share credentials, nor do
-// those that a Transport and a Handler make for themselves.
+// c, instead of Transport.Credential. It must be of the Transport's provider, or
+// of another of the same kind where the provider takes that, as krb5 does.
 //
-// Nil is as if it had not been called: the request is made with the Transport's
-// credential or the default. A server that acts for its clients therefore refuses
-// those whose Identity.Delegated is nil, or it would act as itself.
+// With nil the requests are not authenticated at all, and Exchange.Err is
+// [ErrNilCredential]: a front end whose client has delegated nothing must not
+// act as itself in the client's name.
 func WithCredential(ctx context.Context, c gss.Credential) context.Context {
-	return context.WithValue(ctx, credentialKey{}, c)
+	return context.WithValue(ctx, credentialKey{}, credentialValue{c})
 }
 
 // identity is what connections are kept apart by. Two requests are of one
@@ -56,15 +58,28 @@ type initiator struct {
 	release  func()
 }
 
+// credential is what the caller wants the request made with; nil for the
+// provider's default.
+func (t *Transport) credential(ctx context.Context) (gss.Credential, error) {
+	v := ctx.Value(credentialKey{})
+	if v == nil {
+		return t.Credential, nil
+	}
+	if c := v.(credentialValue).Credential; c != nil {
+		return c, nil
+	}
+	return nil, ErrNilCredential
+}
+
 // initiator finds the credential of a request. It asks nothing of a KDC.
 func (t *Transport) initiator(ctx context.Context) initiator {
 	p, err := t.gssProvider()
 	if err != nil {
 		return initiator{err: err}
 	}
-	source, ok := ctx.Value(credentialKey{}).(gss.Credential)
-	if !ok || source == nil {
-		source = t.Credential
+	source, err := t.credential(ctx)
+	if err != nil {
+		return initiator{err: err}
 	}
 	who := initiator{provider: p, cred: source}
 	if source == nil {

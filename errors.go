@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 )
 
 // The stages of an exchange, as [ExchangeError] names them.
@@ -30,8 +31,15 @@ type ExchangeError struct {
 	Err error
 }
 
-// Error reads "negotiate: STAGE: CAUSE".
-func (e *ExchangeError) Error() string { return "negotiate: " + e.Stage + ": " + e.Err.Error() }
+// Error reads "negotiate: STAGE: CAUSE", without the stage where the cause
+// begins with it.
+func (e *ExchangeError) Error() string {
+	cause := e.Err.Error()
+	if strings.HasPrefix(cause, e.Stage) {
+		return "negotiate: " + cause
+	}
+	return "negotiate: " + e.Stage + ": " + cause
+}
 
 // Unwrap returns the cause.
 func (e *ExchangeError) Unwrap() error { return e.Err }
@@ -63,6 +71,10 @@ func (e *MutualAuthenticationError) Error() string {
 func (e *MutualAuthenticationError) Unwrap() error { return e.Err }
 
 var (
+	// ErrNilCredential is returned, within an [ExchangeError] of stage
+	// "credential", for a request whose context has [WithCredential] of nil.
+	ErrNilCredential = errors.New("WithCredential was given nil: the client has delegated no credential, perhaps; " +
+		"for the credential of the Transport leave WithCredential out")
 	// ErrBodyNotReplayable is returned, within an [ExchangeError] of stage
 	// "body", where the server has taken a request's body before it asked for
 	// authentication, and the body cannot be had again.

@@ -27,6 +27,9 @@ const defaultMaxToken = 64 << 10
 // connection that it came on. Wherever the security context of a request is not
 // finished and in order, Next is not called.
 //
+// A Next that passes another server's responses on, such as a ReverseProxy, has
+// to drop that server's WWW-Authenticate fields: they are for the proxy.
+//
 // Next does not see the request's Authorization field, so that no token reaches
 // a log or another server through it. The reply that proves the server to the
 // client is in the response's header before Next is called.
@@ -37,7 +40,7 @@ type Handler struct {
 	// Next is called for authenticated requests. It must not be nil.
 	Next http.Handler
 	// Provider accepts the contexts. Nil is krb5, or SSPI on Windows, of the
-	// Handler's own: set it where a Transport is to use what clients delegate.
+	// Handler's own.
 	Provider gss.Provider
 	// Credential is the server's own. Nil is the provider's default: for krb5
 	// every key of the default keytab.

@@ -95,7 +95,12 @@ func TestKerberosDelegation(t *testing.T) {
 		t.Fatal(err)
 	}
 	toBack := "http://localhost:" + backURL.Port()
-	onward := clientOf(t, &negotiate.Transport{Provider: provider, Mutual: negotiate.MutualRequired})
+	// The Transport has a provider of its own, as a zero one does.
+	other, err := krb5.New(krb5.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	onward := clientOf(t, &negotiate.Transport{Provider: other, Mutual: negotiate.MutualRequired})
 	front := httptest.NewServer(&negotiate.Handler{
 		Provider: provider,
 		Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

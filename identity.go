@@ -24,8 +24,8 @@ type Identity struct {
 	// zero for never or unknown.
 	Expires time.Time
 	// Delegated is the credential that the client handed over; nil for none. Give
-	// it to a Transport of the same Provider, with WithCredential, to act as the
-	// client. It is closed when Handler.Next returns.
+	// it to a Transport with WithCredential, to act as the client. It is closed
+	// when Handler.Next returns.
 	Delegated gss.Credential
 }
 

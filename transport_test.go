@@ -269,8 +269,8 @@ func TestWithCredential(t *testing.T) {
 		t.Errorf("got %q, %v", a.body, err)
 	}
 	a, err = do(t, c, req.WithContext(WithCredential(req.Context(), nil)))
-	if err != nil || a.body != "hello bob@EXAMPLE.TEST" {
-		t.Errorf("got %q, %v", a.body, err)
+	if err != nil || a.StatusCode != 401 || !errors.Is(a.ex.Err, ErrNilCredential) {
+		t.Errorf("with nil: got %s %q, %v, %v; want nobody", a.Status, a.body, a.ex.Err, err)
 	}
 }
 

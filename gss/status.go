@@ -129,11 +129,16 @@ func (e *Error) Error() string {
 	if b.Len() > 0 {
 		b.WriteString(": ")
 	}
-	b.WriteString(e.major().Error())
-	if e.Err != nil {
-		b.WriteString(": ")
-		b.WriteString(printable(e.Err.Error()))
+	major := e.major()
+	if e.Err == nil {
+		b.WriteString(major.Error())
+		return b.String()
 	}
+	if major != ErrFailure { // that says nothing which the cause does not say
+		b.WriteString(major.Error())
+		b.WriteString(": ")
+	}
+	b.WriteString(printable(e.Err.Error()))
 	return b.String()
 }
 

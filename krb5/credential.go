@@ -37,13 +37,9 @@ func (p *Provider) loginOf(ctx context.Context, cred gss.Credential) (*login, er
 	case nil:
 		return (&cacheCredential{p: p}).login(ctx)
 	case *cacheCredential:
-		if c.p == p {
-			return c.login(ctx)
-		}
+		return c.login(ctx)
 	case loginCredential:
-		if c.login.p == p {
-			return c.login, nil
-		}
+		return c.login, nil
 	case *acceptorCredential:
 		return nil, failure(gss.ErrDefectiveCredential, "initiate", "%s is for accepting: acquire one with UsageInitiate, or use FromKeytab", c)
 	}

@@ -270,11 +270,11 @@ func TestRejectionReason(t *testing.T) {
 		minor uint32
 		says  string
 	}{
-		{"none", nil, gss.ErrFailure, 0, "initiate (SPNEGO): failure in the mechanism: the acceptor rejected the negotiation"},
-		{"no good", &gss.Error{Major: gss.ErrDefectiveToken, Err: errFake}, gss.ErrFailure, 0, "initiate (SPNEGO): failure in the mechanism: the acceptor rejected the negotiation"},
+		{"none", nil, gss.ErrFailure, 0, "initiate (SPNEGO): the acceptor rejected the negotiation"},
+		{"no good", &gss.Error{Major: gss.ErrDefectiveToken, Err: errFake}, gss.ErrFailure, 0, "initiate (SPNEGO): the acceptor rejected the negotiation"},
 		{"a code", &gss.Error{Major: gss.ErrDefectiveToken, Minor: 31, Mech: gss.MechKRB5, Op: "read", Err: errFake}, gss.ErrDefectiveToken, 31, "read (krb5): defective token: the acceptor rejected the negotiation: the fake mechanism refuses"},
 		{"a code without words", &gss.Error{Major: gss.ErrOldToken, Minor: 37, Op: "read"}, gss.ErrOldToken, 37, "read: token is too old: the acceptor rejected the negotiation"},
-		{"of another type", errFake, gss.ErrFailure, 0, "initiate (SPNEGO): failure in the mechanism: the acceptor rejected the negotiation: the fake mechanism refuses"},
+		{"of another type", errFake, gss.ErrFailure, 0, "initiate (SPNEGO): the acceptor rejected the negotiation: the fake mechanism refuses"},
 	}
 	for _, tt := range tests {
 		i := NewInitiator([]Mech{{OID: mechA, New: func(context.Context) (gss.SecContext, error) {
