@@ -17,16 +17,23 @@ import (
 // DNS names (RFC 4120, section 7.2.3.2) unless krb5.conf forbids it.
 func (p *Provider) servers(ctx context.Context, realm string) ([]kdcclient.Server, error) {
 	var out []kdcclient.Server
+	proxy := ""
 	for _, s := range p.conf.Realm(realm).KDCs {
 		if s.Proto == "https" {
-			continue // MS-KKDCP is not spoken here
+			proxy = s.URL
+			continue
 		}
 		out = append(out, kdcclient.Server{Network: s.Proto, Address: net.JoinHostPort(s.Host, strconv.Itoa(int(s.Port)))})
 	}
-	if len(out) > 0 || !p.conf.DNSLookupKDC || !isDomain(realm) {
+	switch {
+	case len(out) > 0:
 		return out, nil
+	case proxy != "":
+		return nil, fmt.Errorf("%w: krb5.conf names %s for realm %s, and KDC proxies are not supported here: add a kdc that is reached over UDP or TCP", kdcclient.ErrUnreachable, proxy, realm)
+	case p.conf.DNSLookupKDC && isDomain(realm):
+		return p.serversByDNS(ctx, realm)
 	}
-	return p.serversByDNS(ctx, realm)
+	return nil, nil
 }
 
 // isDomain reports whether a realm is named like a domain, so that the DNS may
