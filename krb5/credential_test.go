@@ -44,8 +44,10 @@ func TestFromPassword(t *testing.T) {
 		if left := time.Until(c.Expires()); left < 23*time.Hour || left > 25*time.Hour {
 			t.Errorf("the credential expires in %v, want a day", left)
 		}
-		if c.Close() != nil || c.Close() != nil {
-			t.Error("Close failed")
+		for range 2 {
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 }

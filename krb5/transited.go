@@ -40,13 +40,19 @@ func (p *Provider) checkTransited(part *krbmsg.EncTicketPart, serverRealm string
 	return nil
 }
 
-// maxTransited bounds the realms of one list.
-const maxTransited = 64
+// Bounds of one list: its realms and its octets.
+const (
+	maxTransited     = 64
+	maxTransitedSize = 4096
+)
 
 // transitedRealms reads a list in the encoding DOMAIN-X500-COMPRESS (RFC 4120,
 // section 3.3.3.2). ok is false for one that leaves out realms between two
 // others, which nobody is known to send.
 func transitedRealms(list []byte) (realms []string, ok bool) {
+	if len(list) > maxTransitedSize {
+		return nil, false
+	}
 	for _, field := range splitEscaped(list) {
 		previous := ""
 		if len(realms) > 0 {
