@@ -31,7 +31,8 @@ func (c loginCredential) String() string {
 // GoString is String, so that %#v shows nothing else either.
 func (c loginCredential) GoString() string { return c.String() }
 
-// loginOf returns the login behind a credential, nil being the default cache.
+// loginOf returns the login behind a credential, nil being the default cache. One
+// of another provider keeps to that one's krb5.conf and KDCs.
 func (p *Provider) loginOf(ctx context.Context, cred gss.Credential) (*login, error) {
 	switch c := cred.(type) {
 	case nil:
@@ -43,5 +44,5 @@ func (p *Provider) loginOf(ctx context.Context, cred gss.Credential) (*login, er
 	case *acceptorCredential:
 		return nil, failure(gss.ErrDefectiveCredential, "initiate", "%s is for accepting: acquire one with UsageInitiate, or use FromKeytab", c)
 	}
-	return nil, failure(gss.ErrDefectiveCredential, "initiate", "the credential (%T) was not made by this provider: acquire one from it", cred)
+	return nil, failure(gss.ErrDefectiveCredential, "initiate", "the credential (%T) is none of package krb5: acquire one from this provider", cred)
 }

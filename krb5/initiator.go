@@ -186,7 +186,7 @@ func (c *initiator) apReq(sum *gssChecksum) ([]byte, error) {
 	c.send = newSequence()
 	subkey := c.subkey[:id.KeySize()]
 	rand.Read(subkey)
-	c.time = c.p.authenticatorTime(c.login.now())
+	c.time = c.login.p.authenticatorTime(c.login.now())
 	var sumBuf [checksumLen]byte
 	auth := krbmsg.Authenticator{
 		Client:    c.ticket.Client,
