@@ -648,6 +648,7 @@ func TestTimeout(t *testing.T) {
 	}
 	for name, prepare := range phases {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			tr := &negotiate.Transport{}
 			url := prepare(w, tr)
