@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/go-negotiate/negotiate"
+	"github.com/go-negotiate/negotiate/compat/internal/outcome"
 )
 
 // Provider sets the header of a request. [New] returns the only one.
@@ -47,7 +48,7 @@ func (p *provider) SetSPNEGOHeader(req *http.Request, canonicalize ...bool) erro
 	if err != nil {
 		return err
 	}
-	if err := ownFault(resp); err != nil {
+	if err := outcome.OwnFault(resp); err != nil {
 		return err
 	}
 	req.Header.Set("Authorization", resp.Header.Get("Authorization"))

@@ -1,13 +1,12 @@
 package spnego
 
 import (
-	"errors"
-	"io"
 	"net/http"
 	"sync"
 
 	"github.com/go-negotiate/negotiate"
 	"github.com/go-negotiate/negotiate/compat/internal/deprecated"
+	"github.com/go-negotiate/negotiate/compat/internal/outcome"
 )
 
 // Transport is an http.Transport that authenticates with Negotiate, as the user
@@ -47,9 +46,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := ownFault(resp); err != nil {
-		io.CopyN(io.Discard, resp.Body, 64<<10)
-		resp.Body.Close()
+	if err := outcome.OwnFault(resp); err != nil {
 		return nil, &Error{Err: err}
 	}
 	return resp, nil
@@ -77,24 +74,6 @@ func target(canonicalize bool, r negotiate.Resolver) negotiate.TargetFunc {
 		return nil
 	}
 	return negotiate.CanonicalTarget(r)
-}
-
-// ownFault is why this side had no token for a server that wants one; nil if it
-// had.
-func ownFault(resp *http.Response) error {
-	ex, ok := negotiate.ExchangeFrom(resp)
-	if !ok || resp.StatusCode != http.StatusUnauthorized {
-		return nil
-	}
-	failed, ok := errors.AsType[*negotiate.ExchangeError](ex.Err)
-	if !ok {
-		return nil
-	}
-	switch failed.Stage {
-	case negotiate.StageCredential, negotiate.StageTarget, negotiate.StageInitiate:
-		return failed
-	}
-	return nil
 }
 
 // Error tells that there is no token, from other errors of a request.
