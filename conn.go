@@ -10,7 +10,7 @@ import (
 )
 
 // conn is a connection of a pool. It is clean until a token is about to be
-// written to it; from then on it belongs to one identity.
+// written to it; from then on it belongs to whom the token is of.
 type conn struct {
 	cc     *http.ClientConn
 	net    net.Conn             // for httptrace
@@ -25,9 +25,8 @@ type conn struct {
 
 	// All that follows is guarded by pool.mu.
 	host    *host
-	owner   identity // nobody: it is clean
-	told    bool     // the server, and not a proxy only, was shown a token
-	users   []identity
+	owner   party // whose tokens the server and the proxy were shown
+	users   []party
 	used    bool // it has carried a request
 	once    bool // to be closed when it becomes idle
 	gone    bool // no more in the pool
@@ -42,18 +41,28 @@ func (c *conn) ready() bool { return c.cc.Err() == nil && c.cc.Available() > 0 }
 // lost reports whether no further leg can go out on c at all.
 func (c *conn) lost() bool { return c.cc.Err() != nil || !c.shared && c.cc.Available() == 0 }
 
-// clean reports whether no token was written to c. pool.mu is held.
-func (c *conn) clean() bool { return c.owner == nobody }
+// rank is how much of c is owned. Of those that suit, the highest is taken, so
+// that clean connections are left for others. pool.mu is held.
+func (c *conn) rank() (n int) {
+	if c.owner.server != nobody {
+		n += 2
+	}
+	if c.owner.proxy != nobody {
+		n++
+	}
+	return n
+}
 
 // suits reports whether c can be had for want now. pool.mu is held.
 func (c *conn) suits(want wanted) bool {
-	if c.cc.Err() != nil || c.cc.Available() == 0 || c.once {
+	switch {
+	case c.cc.Err() != nil || c.cc.Available() == 0 || c.once:
 		return false
-	}
-	if !c.clean() && (want.clean && c.told || c.owner != want.id) {
+	case c.owner.server != nobody && (want.clean || c.owner.server != want.who.server):
 		return false
-	}
-	if (want.label || want.proxy) && !c.canLabel(want.id) {
+	case c.owner.proxy != nobody && c.owner.proxy != want.who.proxy:
+		return false
+	case !c.canLabel(want.who, want.shown):
 		return false
 	}
 	if c.shared {
@@ -63,18 +72,31 @@ func (c *conn) suits(want wanted) bool {
 	return len(c.users) == 0
 }
 
-// canLabel reports whether a token of id may be written to c: nobody else must
-// be on it. pool.mu is held.
-func (c *conn) canLabel(id identity) bool {
-	if !c.clean() {
-		return c.owner == id
+// canLabel reports whether tokens of who may be written to c: neither may anybody
+// else own it nor be on it. pool.mu is held.
+func (c *conn) canLabel(who party, shown peers) bool {
+	others := func(of func(party) identity) bool {
+		if owner := of(c.owner); owner != nobody {
+			return owner != of(who)
+		}
+		return slices.ContainsFunc(c.users, func(u party) bool { return of(u) != of(who) })
 	}
-	return !slices.ContainsFunc(c.users, func(u identity) bool { return u != id })
+	return !(shown.server && others(party.atServer) || shown.proxy && others(party.atProxy))
 }
 
-// leave takes one user of id off. pool.mu is held.
-func (c *conn) leave(id identity) {
-	if i := slices.Index(c.users, id); i >= 0 {
+// label notes that tokens of who are about to be written to c. pool.mu is held.
+func (c *conn) label(who party, shown peers) {
+	if shown.server {
+		c.owner.server = who.server
+	}
+	if shown.proxy {
+		c.owner.proxy = who.proxy
+	}
+}
+
+// leave takes one user off. pool.mu is held.
+func (c *conn) leave(who party) {
+	if i := slices.Index(c.users, who); i >= 0 {
 		c.users = slices.Delete(c.users, i, i+1)
 	}
 }

@@ -232,11 +232,14 @@ func TestLimits(t *testing.T) {
 			base := s.base(t)
 			tt.set(base)
 			c := s.client(t, &Transport{Base: base, Provider: p})
+			creds := make(map[string]gss.Credential)
+			for _, u := range users {
+				creds[u] = as(t, p, u)
+			}
 			for range 2 {
 				for _, u := range users {
-					p.SetDefault(u)
-					if a := get(t, c, s.URL); a.StatusCode != 200 {
-						t.Errorf("got %d, %v", a.StatusCode, a.ex.Err)
+					if a, err := do(t, c, newRequestAs(t, creds[u], s.URL)); err != nil || a.StatusCode != 200 {
+						t.Errorf("got %+v, %v", a.Response, err)
 					}
 				}
 			}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"maps"
 	"net"
 	"net/http"
@@ -71,20 +72,50 @@ func setProtocols(c, base *http.Transport, h1 bool) {
 
 // recordConns has the copy's dialers tell which connection they made.
 func recordConns(c *http.Transport) {
-	dial := c.DialContext
-	if dial == nil && c.Dial != nil { //nolint:staticcheck // deprecated, but set by the caller
-		old := c.Dial
-		dial = func(_ context.Context, network, addr string) (net.Conn, error) { return old(network, addr) }
+	c.DialContext = recorded(dialer(c))
+	if dial := tlsDialer(c); dial != nil {
+		c.DialTLSContext = recordedTLS(c, dial)
 	}
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
+}
+
+// dialer is how t makes connections.
+func dialer(t *http.Transport) dialFunc {
+	//lint:ignore SA1019 deprecated, but perhaps what the caller has set
+	dial := t.Dial
+	switch {
+	case t.DialContext != nil:
+		return checked(t.DialContext)
+	case dial != nil:
+		return checked(withoutContext(dial))
 	}
-	c.DialContext = recorded(dial)
-	if c.DialTLSContext != nil {
-		c.DialTLSContext = recordedTLS(c, c.DialTLSContext)
-	} else if c.DialTLS != nil {
-		old := c.DialTLS
-		c.DialTLSContext = recordedTLS(c, func(_ context.Context, network, addr string) (net.Conn, error) { return old(network, addr) })
+	return new(net.Dialer).DialContext
+}
+
+// tlsDialer is how t makes TLS connections, nil for upon those of its dialer.
+func tlsDialer(t *http.Transport) dialFunc {
+	//lint:ignore SA1019 deprecated, but perhaps what the caller has set
+	dial := t.DialTLS
+	switch {
+	case t.DialTLSContext != nil:
+		return checked(t.DialTLSContext)
+	case dial != nil:
+		return checked(withoutContext(dial))
+	}
+	return nil
+}
+
+func withoutContext(dial func(network, addr string) (net.Conn, error)) dialFunc {
+	return func(_ context.Context, network, addr string) (net.Conn, error) { return dial(network, addr) }
+}
+
+// checked has a caller's dialer return something.
+func checked(dial dialFunc) dialFunc {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if conn == nil && err == nil {
+			err = errors.New("negotiate: the dialer of Transport.Base returned neither a connection nor an error")
+		}
+		return conn, err
 	}
 }
 
@@ -103,7 +134,7 @@ func recordedTLS(c *http.Transport, dial dialFunc) dialFunc {
 		}
 		d.setConn(conn)
 		host, _, _ := net.SplitHostPort(addr)
-		return tls.Client(conn, clientConfig(c.TLSClientConfig, host)), nil // the caller makes the handshake
+		return handshake(ctx, c, conn, clientConfig(c.TLSClientConfig, host))
 	}
 }
 
@@ -115,6 +146,24 @@ func clientConfig(config *tls.Config, host string) *tls.Config {
 	config.ServerName = cmp.Or(config.ServerName, host)
 	return config
 }
+
+// handshake makes a TLS connection of conn, in the time that t allows for it, and
+// closes conn where that fails.
+func handshake(ctx context.Context, t *http.Transport, conn net.Conn, config *tls.Config) (net.Conn, error) {
+	if limit := t.TLSHandshakeTimeout; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, errHandshakeTimeout)
+		defer cancel()
+	}
+	secured := tls.Client(conn, config)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, cmp.Or(context.Cause(ctx), err)
+	}
+	return secured, nil
+}
+
+const errHandshakeTimeout = timeoutError("the TLS handshake took longer than Transport.Base allows")
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 

@@ -34,6 +34,17 @@ type identity struct {
 
 var nobody identity
 
+// standing is whom a source of credentials stands for now.
+type standing struct {
+	source any      // as in identity
+	name   gss.Name // zero: for nobody
+}
+
+// outdated reports whether s has replaced the identity.
+func (id identity) outdated(s standing) bool {
+	return id != nobody && id.alone == nil && id.source == s.source && id.name != s.name
+}
+
 // identityOf is the identity of the resolved credential c that comes from
 // source. Where nothing tells whom it stands for, or whether the next one is the
 // same, it equals no other.
@@ -44,16 +55,21 @@ func identityOf(source, c gss.Credential) identity {
 	case source != nil && reflect.ValueOf(source).Comparable():
 		id.source = source
 	default:
-		id.alone = new(struct{ _ byte })
+		return loneIdentity()
 	}
 	return id
 }
+
+// loneIdentity equals no other.
+func loneIdentity() identity { return identity{alone: new(struct{ _ byte })} }
 
 // initiator is as whom a request is made.
 type initiator struct {
 	provider gss.Provider
 	cred     gss.Credential // resolved
 	id       identity
+	source   any   // as in identity, but also if there is no credential
+	follows  bool  // the source may come to stand for somebody else
 	err      error // why there is no credential
 	release  func()
 }
@@ -82,24 +98,34 @@ func (t *Transport) initiator(ctx context.Context) initiator {
 		return initiator{err: err}
 	}
 	who := initiator{provider: p, cred: source}
+	if source != nil && reflect.ValueOf(source).Comparable() {
+		who.source = source
+	}
 	if source == nil {
+		who.follows = true
 		acquired, err := p.Acquire(ctx, gss.CredentialOptions{})
 		if err != nil {
-			return initiator{err: err}
+			return who.failed(err)
 		}
 		who.cred = acquired
 		who.release = func() { acquired.Close() }
 	}
 	if r, ok := who.cred.(gss.Resolver); ok {
+		who.follows = true
 		resolved, err := r.Resolve(ctx)
 		if err != nil {
-			who.close()
-			return initiator{err: err}
+			return who.failed(err)
 		}
 		who.cred = resolved
 	}
 	who.id = identityOf(source, who.cred)
 	return who
+}
+
+// failed is an initiator without a credential.
+func (w initiator) failed(err error) initiator {
+	w.close()
+	return initiator{source: w.source, follows: w.follows, err: err}
 }
 
 func (w *initiator) close() {

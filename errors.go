@@ -97,6 +97,13 @@ var (
 	errConnClosed = errors.New("the server closed the connection before the context was complete; its legs must travel on one connection")
 )
 
+// timeoutError is a net.Error of ours.
+type timeoutError string
+
+func (e timeoutError) Error() string { return "negotiate: " + string(e) }
+func (timeoutError) Timeout() bool   { return true }
+func (timeoutError) Temporary() bool { return true }
+
 // redacted is the URL without its password, query and fragment: a query may
 // hold secrets of another kind.
 func redacted(u *url.URL) string {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-negotiate/negotiate/gss"
 	"github.com/go-negotiate/negotiate/gss/gsstest"
 )
 
@@ -92,17 +93,14 @@ func TestConnectionsAreReused(t *testing.T) {
 		t.Run(proto, func(t *testing.T) {
 			s := start(t, func(s *testServer) { s.bound = true })
 			p := gsstest.New(gsstest.Options{})
+			p.SetDefault("")
 			c := s.client(t, &Transport{Provider: p})
+			creds := map[string]gss.Credential{"alice": as(t, p, "alice"), "bob": as(t, p, "bob")}
 			for range 5 {
 				for _, user := range []string{"", "alice", "bob"} {
-					req := newRequest(t, "GET", s.URL+"/open", nil)
-					want := ""
-					if user == "" {
-						p.SetDefault("")
-					} else {
-						p.SetDefault(user)
-						req.URL.Path = "/private"
-						want = user + "@EXAMPLE.TEST"
+					req, want := newRequest(t, "GET", s.URL+"/open", nil), ""
+					if user != "" {
+						req, want = newRequestAs(t, creds[user], s.URL+"/private"), user+"@EXAMPLE.TEST"
 					}
 					a, err := do(t, c, req)
 					if err != nil {

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"slices"
+	"strings"
+	"sync"
 
 	"github.com/go-negotiate/negotiate/gss"
 )
@@ -25,10 +27,12 @@ type negotiation struct {
 	ex   *Exchange
 	body *requestBody
 
-	ownAuth bool // the caller has set Authorization
-	allowed bool
-	unasked bool // tokens and credentials may go out unasked: see redirect.go
-	who     initiator
+	ownAuth   bool // the caller has set Authorization
+	allowed   bool // the server may be authenticated to
+	unasked   bool // tokens may go out unasked: see redirect.go
+	delegates bool // so may a credential
+	who       initiator
+	party     party
 
 	route   route
 	conn    *conn // nil where Base does without the pool
@@ -55,21 +59,20 @@ func newNegotiation(t *Transport, c *client, req *http.Request) *negotiation {
 	n.ownAuth = len(req.Header.Values("Authorization")) > 0
 	n.allowed = !n.ownAuth && (t.Allow == nil || t.Allow(req))
 	n.unasked = n.allowed && unasked(req, t.Allow != nil)
-	if n.allowed {
-		n.who = t.initiator(n.ctx)
-	}
+	n.delegates = n.allowed && n.mayDelegate()
 	return n
 }
 
 // close releases what an exchange holds, whatever its outcome.
 func (n *negotiation) close() {
+	if n.conn != nil {
+		n.spoiled = n.spoiled || n.session != nil && n.session.peer
+		n.abandonConn()
+	}
 	n.end()
 	n.proxy.close()
 	n.who.close()
 	n.body.finish()
-	if n.conn != nil {
-		n.c.pool.discard(n.conn, n.who.id)
-	}
 }
 
 func (n *negotiation) run() (*http.Response, error) {
@@ -118,14 +121,13 @@ func (n *negotiation) reply(resp *http.Response, last []byte) ([]byte, error) {
 
 // open finds the first connection and, where one may go out unasked, a token.
 func (n *negotiation) open() (token []byte, err error) {
+	if err := n.findRoute(); err != nil {
+		return nil, err
+	}
+	n.identify()
 	preempt := n.preempts()
-	if n.c.pool != nil && !n.ownAuth {
-		if n.route, err = routeOf(n.c.base.(*http.Transport), n.req); err != nil {
-			return nil, err
-		}
-		n.route.h1 = n.c.h1only.has(origin(n.req.URL))
-		n.route.auth = n.proxyAuth()
-		want := wanted{id: n.who.id, label: preempt}
+	if n.c.pool != nil {
+		want := wanted{who: n.party, shown: peers{server: preempt || n.party.server.alone != nil}}
 		want.clean = n.t.Mutual == MutualRequired && !n.mayPreempt()
 		if err := n.connect(want); err != nil {
 			return nil, err
@@ -135,7 +137,7 @@ func (n *negotiation) open() (token []byte, err error) {
 		}
 		// A server that takes the connection for the client's identity would
 		// not ask on it again, and so never prove its own.
-		preempt = preempt || n.t.Mutual == MutualRequired && n.c.pool.told(n.conn)
+		preempt = preempt || n.t.Mutual == MutualRequired && n.mayPreempt() && n.c.pool.told(n.conn).server
 	}
 	if !preempt {
 		if n.unasked && n.who.err != nil && n.t.Opportunistic == OpportunisticAlways {
@@ -153,6 +155,53 @@ func (n *negotiation) open() (token []byte, err error) {
 	}
 	n.ex.Opportunistic = true
 	return token, nil
+}
+
+// findRoute tells where the request's connections lead.
+func (n *negotiation) findRoute() (err error) {
+	if n.c.pool == nil {
+		return nil
+	}
+	if n.route, err = routeOf(n.c.base.(*http.Transport), n.req); err != nil {
+		return err
+	}
+	n.route.auth = n.proxyAuth()
+	// Over HTTP/2 nothing would tell the requests of a proxy's context apart.
+	n.route.h1 = n.c.h1only.has(origin(n.req.URL)) || n.route.auth != nil && n.route.forwards()
+	return nil
+}
+
+// identify finds out as whom the request is made.
+func (n *negotiation) identify() {
+	if n.allowed || n.route.auth != nil {
+		n.who = n.t.initiator(n.ctx)
+	}
+	if n.c.pool != nil && n.who.follows && n.ctx.Err() == nil {
+		n.c.pool.follow(standing{n.who.source, n.who.id.name})
+	}
+	switch {
+	case n.allowed:
+		n.party.server = n.who.id
+	case bindsConn(n.req.Header):
+		n.party.server = loneIdentity()
+	}
+	if n.route.auth != nil {
+		n.party.proxy = n.who.id
+	}
+}
+
+// bindsConn reports whether the caller authenticates with a scheme that a server
+// or a proxy may take for the connection's.
+func bindsConn(h http.Header) bool {
+	for _, field := range []string{"Authorization", "Proxy-Authorization"} {
+		for _, v := range h.Values(field) {
+			scheme, _, _ := strings.Cut(strings.TrimSpace(v), " ")
+			if strings.EqualFold(scheme, schemeNegotiate) || strings.EqualFold(scheme, "NTLM") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // mayPreempt reports whether a token may go out before the server asks.
@@ -294,6 +343,12 @@ func (n *negotiation) reject(reason error) {
 	n.refusal = reason
 	n.session.forget()
 	n.c.learned.forget(origin(n.req.URL))
+	if n.session.peer && n.conn != nil && n.conn.shared {
+		// A server that knows contexts by their connection cannot tell apart
+		// those that share one, or has no place for them in HTTP/2 at all.
+		n.spoiled, n.route.h1 = true, true
+		n.c.h1only.add(origin(n.req.URL))
+	}
 	n.c.log.WarnContext(n.ctx, "token refused", "url", redacted(n.req.URL), "target", n.ex.Target,
 		"times", n.rejected, "reason", reason)
 }
@@ -347,6 +402,9 @@ type unsentError struct{ error }
 func (e *unsentError) Unwrap() error { return e.error }
 
 func (n *negotiation) pinAndSend(token []byte) (*http.Response, error) {
+	if err := n.preemptProxy(); err != nil {
+		return nil, err
+	}
 	token, err := n.pin(token)
 	if err != nil {
 		return nil, err
@@ -370,16 +428,23 @@ func (n *negotiation) pin(token []byte) ([]byte, error) {
 		return token, nil
 	}
 	n.leaveConn()
-	return n.move(token, wanted{id: n.who.id, label: token != nil, proxy: n.proxy.token != nil})
+	return n.move(token, n.wants(token))
 }
 
-// label makes the connection the identity's own, for a token to the server or
-// else to the proxy.
+// shows tells who is shown a token in the next leg, which has the given one for
+// the server.
+func (n *negotiation) shows(token []byte) peers {
+	return peers{server: token != nil || n.party.server.alone != nil, proxy: n.proxy.token != nil}
+}
+
+// wants is the connection that a leg with the token needs.
+func (n *negotiation) wants(token []byte) wanted {
+	return wanted{who: n.party, shown: n.shows(token)}
+}
+
+// label makes the connection the party's own.
 func (n *negotiation) label(token []byte) bool {
-	if token == nil {
-		return n.c.pool.labelForProxy(n.conn, n.who.id)
-	}
-	return n.c.pool.label(n.conn, n.who.id)
+	return n.c.pool.label(n.conn, n.party, n.shows(token))
 }
 
 // move takes another connection for the token, and makes another token if the
@@ -401,10 +466,20 @@ func (n *negotiation) move(token []byte, want wanted) ([]byte, error) {
 // leaveConn gives the connection back.
 func (n *negotiation) leaveConn() {
 	if n.spoiled {
-		n.c.pool.discard(n.conn, n.who.id)
-	} else {
-		n.c.pool.release(n.conn, n.who.id)
+		n.abandonConn()
+		return
 	}
+	n.c.pool.release(n.conn, n.party)
+	n.conn = nil
+}
+
+// abandonConn gives up the connection. One that is spoiled takes no more
+// exchanges, though it lasts until those that share it are over.
+func (n *negotiation) abandonConn() {
+	if n.spoiled {
+		n.c.pool.retire(n.conn)
+	}
+	n.c.pool.discard(n.conn, n.party)
 	n.conn, n.spoiled = nil, false
 }
 
@@ -516,7 +591,7 @@ func (n *negotiation) mutualError(resp *http.Response, reason string, err error)
 // handOver lets the connection go with the last response: it is free when the
 // body is at its end.
 func (n *negotiation) handOver(resp *http.Response) {
-	c, id, p := n.conn, n.who.id, n.c.pool
+	c, who, p := n.conn, n.party, n.c.pool
 	n.conn = nil
 	if c != nil && n.spoiled {
 		p.retire(c)
@@ -524,15 +599,9 @@ func (n *negotiation) handOver(resp *http.Response) {
 	switch {
 	case c == nil:
 	case c.shared && resp.ContentLength != 0:
-		released := false
-		resp.Body = &sharedBody{resp.Body, func() {
-			if !released {
-				released = true
-				p.release(c, id)
-			}
-		}}
+		resp.Body = &sharedBody{resp.Body, sync.OnceFunc(func() { p.release(c, who) })}
 	default:
-		p.release(c, id)
+		p.release(c, who)
 	}
 }
 
@@ -554,7 +623,7 @@ func (n *negotiation) header(token []byte) http.Header {
 }
 
 func (n *negotiation) expects() bool {
-	if n.c.pool == nil || !n.allowed || n.who.err != nil || !n.body.once() || !n.body.long() {
+	if n.c.pool == nil || !n.allowed && !n.forwards() || n.who.err != nil || !n.body.once() || !n.body.long() {
 		return false
 	}
 	return n.c.base.(*http.Transport).ExpectContinueTimeout > 0

@@ -10,9 +10,12 @@ import (
 	"time"
 )
 
-// defaultMaxIdle bounds idle connections where Base sets no bound, as the
-// identities may be many.
-const defaultMaxIdle = 100
+// Where Base sets no bounds, these hold, as the identities may be many and go out
+// of use without a word.
+const (
+	defaultMaxIdle     = 100
+	defaultIdleTimeout = 90 * time.Second // of a connection that is somebody's
+)
 
 // pool keeps the connections of a Transport. It is passive: without a request
 // under way it has no goroutine, only timers.
@@ -29,6 +32,7 @@ type pool struct {
 	once           bool          // no keep-alive
 
 	mu     sync.Mutex
+	now    standing // the last that was followed
 	hosts  map[routeKey]*host
 	h2     originSet // routes whose last connection was HTTP/2
 	idle   list.List // of *conn, last used in front
@@ -55,13 +59,29 @@ func newPool(base *http.Transport) *pool {
 	}
 }
 
+// party is whom a request, or a connection, is of: towards the server and towards
+// a proxy on the way. A request may be nobody's at the server and somebody's at
+// the proxy.
+type party struct{ server, proxy identity }
+
+func (p party) atServer() identity { return p.server }
+func (p party) atProxy() identity  { return p.proxy }
+
+// outdated reports whether s has replaced one of the party.
+func (p party) outdated(s standing) bool { return p.server.outdated(s) || p.proxy.outdated(s) }
+
+// lone reports whether nothing that follows can be of the same party.
+func (p party) lone() bool { return p.server.alone != nil || p.proxy.alone != nil }
+
+// peers are those who are shown a token.
+type peers struct{ server, proxy bool }
+
 // wanted is what a connection is wanted for.
 type wanted struct {
-	id    identity
-	label bool // a token of id will be written to it
-	clean bool // the server must have seen nobody's token on it, not even id's
-	proxy bool // a token of id for the proxy will be written to it
-	fresh bool // it must not have been used
+	who   party
+	shown peers // who will be shown a token on it
+	clean bool  // the server must have seen nobody's token on it, not even the own
+	fresh bool  // it must not have been used
 }
 
 // get returns a connection for one exchange, which gives it back with release.
@@ -104,8 +124,8 @@ func (p *pool) host(k routeKey) *host {
 	return h
 }
 
-// pick finds a connection: one of the identity before a clean one, and the one
-// used last before others. mu is held.
+// pick finds a connection: one of the party before a clean one, and the one used
+// last before others. mu is held.
 func (p *pool) pick(h *host, want wanted) *conn {
 	var best *conn
 	for _, c := range slices.Clone(h.conns) {
@@ -121,8 +141,8 @@ func (p *pool) pick(h *host, want wanted) *conn {
 }
 
 func better(a, b *conn) bool {
-	if a.clean() != b.clean() {
-		return !a.clean()
+	if a.rank() != b.rank() {
+		return a.rank() > b.rank()
 	}
 	return a.idleAt.After(b.idleAt)
 }
@@ -130,19 +150,23 @@ func better(a, b *conn) bool {
 // stale reports whether c has been idle for too long by the wall clock: timers
 // stand still while a computer sleeps.
 func (p *pool) stale(c *conn) bool {
-	return p.idleTimeout > 0 && time.Since(c.idleAt.Round(0)) > p.idleTimeout
+	limit := p.idleLimit(c)
+	return limit > 0 && time.Since(c.idleAt.Round(0)) > limit
+}
+
+// idleLimit is how long c may be idle; zero is for ever. mu is held.
+func (p *pool) idleLimit(c *conn) time.Duration {
+	if c.rank() > 0 {
+		return cmp.Or(p.idleTimeout, defaultIdleTimeout)
+	}
+	return p.idleTimeout
 }
 
 // use counts an exchange onto c. mu is held.
 func (p *pool) use(c *conn, want wanted) {
 	p.wake(c)
-	c.users = append(c.users, want.id)
-	if want.label {
-		c.told = true
-	}
-	if want.label || want.proxy {
-		c.owner = want.id
-	}
+	c.users = append(c.users, want.who)
+	c.label(want.who, want.shown)
 }
 
 // mayDial reports whether a connection may be made now, if need be in the place
@@ -191,9 +215,7 @@ func (p *pool) dial(ctx context.Context, h *host, r route, want wanted) (*conn, 
 		p.h2.forget(h.key.String())
 	}
 	h.conns = append(h.conns, c)
-	if c.proxied {
-		c.owner = want.id
-	}
+	c.label(want.who, peers{proxy: c.proxied})
 	p.use(c, want)
 	p.signalAll(h)
 	p.unlock()
@@ -233,40 +255,22 @@ func (p *pool) signalAll(h *host) {
 	}
 }
 
-// label makes c id's own, if it may be. It is called before a token is written.
-func (p *pool) label(c *conn, id identity) bool {
+// label makes c who's own, if it may be. It is called before tokens are written.
+func (p *pool) label(c *conn, who party, shown peers) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !c.canLabel(id) {
+	if !c.canLabel(who, shown) {
 		return false
 	}
-	c.owner, c.told = id, true
+	c.label(who, shown)
 	return true
 }
 
-// labelForProxy makes c id's own for a token to the proxy that it leads to.
-func (p *pool) labelForProxy(c *conn, id identity) bool {
+// told tells who was shown a token on c.
+func (p *pool) told(c *conn) peers {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !c.canLabel(id) {
-		return false
-	}
-	c.owner = id
-	return true
-}
-
-// owned reports whether c is some identity's own.
-func (p *pool) owned(c *conn) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return !c.clean()
-}
-
-// told reports whether a token was shown to the server on c.
-func (p *pool) told(c *conn) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return c.told
+	return peers{server: c.owner.server != nobody, proxy: c.owner.proxy != nobody}
 }
 
 // carry notes that c is about to carry a request, and whether it shall be closed
@@ -287,20 +291,43 @@ func (p *pool) retire(c *conn) {
 	c.once = true
 }
 
-// release ends one exchange on c. The body of its last response may still be
-// under way on an HTTP/1.1 connection, which becomes idle when that is over.
-func (p *pool) release(c *conn, id identity) {
+// follow closes the connections of a source that has come to stand for somebody
+// else, or for nobody. Those in use are closed after their exchanges.
+func (p *pool) follow(now standing) {
 	p.mu.Lock()
 	defer p.unlock()
-	c.leave(id)
+	if p.now == now {
+		return
+	}
+	p.now = now
+	for _, h := range p.hosts {
+		for _, c := range slices.Clone(h.conns) {
+			switch {
+			case !c.owner.outdated(now):
+			case c.idle != nil:
+				p.remove(c, true)
+			default:
+				c.once = true
+			}
+		}
+	}
+}
+
+// release ends one exchange on c. The body of its last response may still be
+// under way on an HTTP/1.1 connection, which becomes idle when that is over.
+func (p *pool) release(c *conn, who party) {
+	p.mu.Lock()
+	defer p.unlock()
+	c.leave(who)
 	p.settle(c)
 }
 
-// discard ends an exchange on c after which it is of no use to anybody.
-func (p *pool) discard(c *conn, id identity) {
+// discard ends an exchange on c after which it is of no use to anybody. Those who
+// are on it still stay.
+func (p *pool) discard(c *conn, who party) {
 	p.mu.Lock()
 	defer p.unlock()
-	c.leave(id)
+	c.leave(who)
 	if c.shared {
 		p.settle(c) // others may be on it
 		return
@@ -327,7 +354,7 @@ func (p *pool) settle(c *conn) {
 		}
 	case !c.shared && c.cc.InFlight() > 0:
 		// The body of the last response is not at its end.
-	case c.once || c.owner.alone != nil || c.cc.Available() == 0:
+	case c.once || c.owner.lone() || c.owner.outdated(p.now) || c.cc.Available() == 0:
 		p.remove(c, true)
 	default:
 		p.rest(c)
@@ -338,9 +365,9 @@ func (p *pool) settle(c *conn) {
 func (p *pool) rest(c *conn) {
 	c.idleAt = time.Now()
 	c.idle = p.idle.PushFront(c)
-	if p.idleTimeout > 0 {
+	if limit := p.idleLimit(c); limit > 0 {
 		e := c.idle
-		c.idleTmr = time.AfterFunc(p.idleTimeout, func() { p.expire(c, e) })
+		c.idleTmr = time.AfterFunc(limit, func() { p.expire(c, e) })
 	}
 	sameOwner := func(o *conn) bool { return o.owner == c.owner }
 	if n := countIdle(c.host.conns, sameOwner); n > p.maxIdlePerHost {

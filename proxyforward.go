@@ -16,18 +16,23 @@ type forwarded struct {
 
 // forwards reports whether a proxy that may be authenticated to forwards the
 // request.
-func (n *negotiation) forwards() bool {
-	return n.conn != nil && n.route.auth != nil && n.route.forwards()
-}
+func (n *negotiation) forwards() bool { return n.route.auth != nil && n.route.forwards() }
 
-// preemptProxy makes a token for a proxy that is known to ask, on a connection
-// on which it has not been answered yet.
+// preemptProxy makes a token for a proxy that is known to ask, for the first leg
+// on a connection on which it was not answered yet, and for each leg if it is
+// known to ask each time.
 func (n *negotiation) preemptProxy() error {
-	if !n.forwards() || n.who.err != nil || n.c.pool.owned(n.conn) {
+	if !n.forwards() || n.who.err != nil || n.proxy.token != nil {
 		return nil
 	}
-	login := n.route.auth.to(n.route.proxy)
-	if !login.asks() || !n.c.pool.labelForProxy(n.conn, n.who.id) {
+	login := n.proxy.login
+	if login == nil {
+		login = n.route.auth.to(n.route.proxy)
+	}
+	if !login.asksAlways() && (!login.asks() || n.c.pool.told(n.conn).proxy) {
+		return nil
+	}
+	if !n.c.pool.label(n.conn, n.party, peers{proxy: true}) {
 		return nil
 	}
 	token, err := login.begin(n.ctx)
@@ -45,11 +50,11 @@ func (n *negotiation) preemptProxy() error {
 // answerProxy makes the token that answers a 407. The result is the token for
 // the server, whose last one went no further than the proxy.
 func (n *negotiation) answerProxy(resp *http.Response, last []byte) ([]byte, error) {
-	if len(n.req.Header.Values("Proxy-Authorization")) > 0 {
-		return nil, nil
-	}
 	if n.proxy.login == nil {
 		n.proxy.login = n.route.auth.to(n.route.proxy)
+	}
+	if !n.proxy.sent && n.c.pool.told(n.conn).proxy {
+		n.proxy.login.alwaysAsks()
 	}
 	token, _, err := n.proxy.login.answer(n.ctx, resp.Header)
 	if errors.Is(err, errNoProxyOffer) {
@@ -66,8 +71,7 @@ func (n *negotiation) answerProxy(resp *http.Response, last []byte) ([]byte, err
 	case last == nil:
 		return nil, nil
 	case n.session.peer:
-		n.proxy.token = nil
-		return n.giveUp(&ExchangeError{StageProxy, errors.New("the proxy asked for authentication in the middle of a context with the server")})
+		return last, nil // the server waits for it, and nobody else can use it
 	}
 	return n.initiate(resp)
 }

@@ -38,9 +38,13 @@ type proxyAuth struct {
 }
 
 // proxyAuth is what the request has for a proxy on its route; nil for nothing. A
-// proxy URL with a user name asks for Basic, which net/http sees to.
+// proxy URL with a user name asks for Basic, which net/http sees to. A caller's
+// own Proxy-Authorization goes to a proxy that forwards.
 func (n *negotiation) proxyAuth() *proxyAuth {
-	if !n.t.ProxyNegotiate || !n.allowed || !httpProxy(n.route.proxy) || n.route.proxy.User != nil {
+	if !n.t.ProxyNegotiate || !httpProxy(n.route.proxy) || n.route.proxy.User != nil {
+		return nil
+	}
+	if n.route.forwards() && len(n.req.Header.Values("Proxy-Authorization")) > 0 {
 		return nil
 	}
 	return &proxyAuth{t: n.t, learned: &n.c.learned, log: n.c.gssLog, who: &n.who}
@@ -49,13 +53,26 @@ func (n *negotiation) proxyAuth() *proxyAuth {
 // to begins with one connection to a proxy.
 func (a *proxyAuth) to(proxy *url.URL) *proxyLogin { return &proxyLogin{auth: a, proxy: proxy} }
 
-// key is under which a proxy is remembered.
-func (l *proxyLogin) key() string { return "proxy " + origin(l.proxy) }
+// Under these keys a proxy is remembered.
+func (l *proxyLogin) key() string       { return "proxy " + origin(l.proxy) }
+func (l *proxyLogin) alwaysKey() string { return "always " + l.key() }
 
 // asks reports whether the proxy is known to ask for authentication.
 func (l *proxyLogin) asks() bool { return l.auth.learned.has(l.key()) }
 
-var errNoProxyOffer = errors.New("the proxy does not offer Negotiate")
+// asksAlways reports whether it is known to ask at each request, and not only at
+// the first one on a connection.
+func (l *proxyLogin) asksAlways() bool { return l.auth.learned.has(l.alwaysKey()) }
+
+// alwaysAsks remembers that.
+func (l *proxyLogin) alwaysAsks() { l.auth.learned.add(l.alwaysKey()) }
+
+var (
+	errNoProxyOffer   = errors.New("the proxy does not offer Negotiate")
+	errProxyWithdrawn = errors.New("the proxy refused the token and no longer offers Negotiate")
+	errProxyRefused   = errors.New("the proxy refused the token; its clock, its keytab and the proxy's host name are the usual causes")
+	errProxyClosed    = errors.New("the proxy closed the connection before the context was complete; its legs must travel on one connection")
+)
 
 // answer makes the token that answers a 407 with the header h. fresh tells that
 // it begins a context, and so may go out on another connection.
@@ -65,7 +82,7 @@ func (l *proxyLogin) answer(ctx context.Context, h http.Header) (token []byte, f
 	case !offered && l.sc == nil:
 		return nil, false, errNoProxyOffer
 	case !offered:
-		return nil, false, errWithdrawn
+		return nil, false, errProxyWithdrawn
 	case l.sc == nil:
 		token, err = l.begin(ctx)
 		return token, true, err
@@ -86,8 +103,9 @@ func (l *proxyLogin) again(ctx context.Context) (token []byte, fresh bool, err e
 		f.Forget()
 	}
 	l.auth.learned.forget(l.key())
+	l.auth.learned.forget(l.alwaysKey())
 	if l.refusal == nil {
-		l.refusal = errRefused
+		l.refusal = errProxyRefused
 	}
 	if ctx.Err() != nil {
 		return nil, false, context.Cause(ctx)
@@ -199,9 +217,12 @@ func (l *proxyLogin) close() {
 	}
 }
 
+// maxProxyStatus bounds what is quoted of a proxy's answer.
+const maxProxyStatus = 200
+
 // proxyError tells that a proxy let nothing pass.
 func proxyError(proxy *url.URL, status string, reason error) error {
-	err := fmt.Errorf("the proxy %s answered %q", redacted(proxy), status)
+	err := fmt.Errorf("the proxy %s answered %.*q", redacted(proxy), maxProxyStatus, status)
 	if reason != nil {
 		err = fmt.Errorf("%w: %w", err, reason)
 	}

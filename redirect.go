@@ -25,5 +25,15 @@ func unasked(req *http.Request, allow bool) bool {
 	return true
 }
 
+// mayDelegate reports whether the server may be given the credential. What says
+// yes to the request vouches for it after a redirect, too.
+func (n *negotiation) mayDelegate() bool {
+	allow := n.t.AllowDelegation
+	if n.t.Delegation == DelegateNever || allow != nil && !allow(n.req) {
+		return false
+	}
+	return unasked(n.req, n.t.Allow != nil || allow != nil)
+}
+
 // origin is the origin of u (RFC 6454): scheme, host and port.
 func origin(u *url.URL) string { return u.Scheme + "://" + address(u) }

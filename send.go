@@ -43,13 +43,14 @@ func (n *negotiation) send(token []byte) (*http.Response, error) {
 // renew moves to a new connection. A token is never sent twice: a new context
 // makes a new one.
 func (n *negotiation) renew(token []byte, h1 bool) ([]byte, error) {
-	n.c.pool.discard(n.conn, n.who.id)
-	n.conn = nil
+	n.abandonConn()
 	if h1 {
 		n.route.h1 = true
 		n.c.h1only.add(origin(n.req.URL))
 	}
-	err := n.connect(wanted{id: n.who.id, label: token != nil, proxy: n.proxy.token != nil, fresh: true})
+	want := n.wants(token)
+	want.fresh = true
+	err := n.connect(want)
 	if err == nil {
 		err = n.renewProxy()
 	}

@@ -300,6 +300,13 @@ func as(t *testing.T, p gss.Provider, user string) gss.Credential {
 	return c
 }
 
+// newRequestAs is a GET with the credential.
+func newRequestAs(t *testing.T, cred gss.Credential, url string) *http.Request {
+	t.Helper()
+	req := newRequest(t, "GET", url, nil)
+	return req.WithContext(WithCredential(req.Context(), cred))
+}
+
 // roundTripFunc is a Base that is no *http.Transport.
 type roundTripFunc func(*http.Request) (*http.Response, error)
 

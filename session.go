@@ -27,7 +27,7 @@ func (n *negotiation) flags() gss.Flags {
 	if n.t.Mutual != MutualDisabled {
 		f |= gss.FlagMutual
 	}
-	if n.unasked {
+	if n.delegates {
 		f |= n.t.Delegation.flags()
 	}
 	return f

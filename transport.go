@@ -25,8 +25,10 @@ const DefaultMaxBodyBuffer = 1 << 20
 // without a response: the network, the context of the request, or a
 // [MutualAuthenticationError].
 //
-// A request that has an Authorization header goes out as it is and is never
-// authenticated. Requests of other schemes than http and https go to Base.
+// A request that has an Authorization header goes out with it and is never
+// authenticated to the server. If the header's scheme is one that authenticates
+// connections, Negotiate or NTLM, the connection is used for nothing else. Requests
+// of other schemes than http and https go to Base.
 //
 // # Connections
 //
@@ -37,7 +39,10 @@ const DefaultMaxBodyBuffer = 1 << 20
 // are used, but never its pool: the Transport keeps its connections to itself,
 // and takes a copy of Base at its first request. Its limits of connections are
 // those of Base: MaxIdleConnsPerHost bounds those of one identity, and
-// MaxIdleConns all (100 where Base sets no limit). Base.DisableKeepAlives closes
+// MaxIdleConns all (100 where Base sets no limit). IdleConnTimeout bounds how long
+// one may be idle (90 seconds, if it has carried a token and Base sets no limit);
+// those of a default credential, or of another that follows a changing source, are
+// closed when it is seen to stand for somebody else. Base.DisableKeepAlives closes
 // a connection after an exchange, not between its legs. Protocols that were
 // registered with Base.RegisterProtocol for http or https are not used.
 //
@@ -74,13 +79,20 @@ type Transport struct {
 	// Delegation says whether servers get the credential itself. The zero value
 	// is DelegateNever.
 	Delegation Delegation
+	// AllowDelegation is asked once for each request that may be authenticated,
+	// unless Delegation is DelegateNever, whether its server may get the
+	// credential. Nil allows every server. What it allows may get it after a
+	// redirect from another origin, too, but not after one from https to http.
+	AllowDelegation func(*http.Request) bool
 	// ChannelBindings ties tokens to the TLS channel. The zero value is BindNone.
 	ChannelBindings ChannelBindings
 	// ProxyNegotiate answers an HTTP proxy that asks with 407, for http and for
-	// CONNECT, with a token for HTTP@ the proxy's host. Base.Proxy tells which
-	// proxy that is; a proxy URL with a user name is left to Basic, and SOCKS
-	// proxies are left alone. It needs an *http.Transport as Base. If false, the
-	// 407 is returned, or is the error of the connection.
+	// CONNECT, with a token for HTTP@ the proxy's host, also for requests that
+	// are not authenticated to their server. Base.Proxy tells which proxy that
+	// is; a proxy URL with a user name is left to Basic, SOCKS proxies are left
+	// alone, and so is a Proxy-Authorization header of the caller. It needs an
+	// *http.Transport as Base. If false, the 407 is returned, or is the error of
+	// the connection.
 	ProxyNegotiate bool
 	// ProxyMutual says whether such a proxy has to prove its identity too, by a
 	// token in the Proxy-Authenticate or Proxy-Authentication-Info header of its
@@ -88,10 +100,11 @@ type Transport struct {
 	// fails is the request's error, whatever the status.
 	ProxyMutual Mutual
 	// Allow is asked once for each request, before anything is sent, whether it
-	// may be authenticated. Nil allows any origin that asks. With Allow set,
-	// what it allows may also get an unasked token or a delegated credential
-	// after a redirect from another origin; without it, never. Nothing allows
-	// that after a redirect from https to http.
+	// may be authenticated to its server; proxies are none of its business. Nil
+	// allows any origin that asks. With Allow set, what it allows may also get
+	// an unasked token or a delegated credential after a redirect from another
+	// origin; without it, never. Nothing allows that after a redirect from https
+	// to http. AllowHosts and AllowHTTPS make such functions.
 	Allow func(*http.Request) bool
 	// MaxBodyBuffer is how much of a body without Request.GetBody is kept, in
 	// bytes, to send it again with a token. Zero is DefaultMaxBodyBuffer,

@@ -2,14 +2,15 @@ package negotiate
 
 import (
 	"bufio"
+	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -21,28 +22,38 @@ type tunnel struct {
 	login *proxyLogin
 	addr  string // of the server
 
-	conn net.Conn
-	in   *bufio.Reader
+	conn   net.Conn
+	in     *bufio.Reader
+	reused bool // the proxy has answered on conn
+	own    bool // the caller's transport authenticates by itself
 }
 
 // tunnelTimeout bounds the time that a proxy takes for all of it.
 const tunnelTimeout = time.Minute
 
-// maxTunnelResponse bounds what a proxy answers to one CONNECT.
-const maxTunnelResponse = 1 << 20
+// maxTunnelHeader bounds what a proxy answers to one CONNECT, where Base has no
+// MaxResponseHeaderBytes. A body may come on top of it.
+const maxTunnelHeader = 1 << 20
+
+const errTunnelTimeout = timeoutError("the proxy made no tunnel within a minute")
 
 // dial returns the connection, on which the server is next to be spoken to.
 func (t *tunnel) dial(ctx context.Context) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, tunnelTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, tunnelTimeout, errTunnelTimeout)
 	defer cancel()
 	conn, err := t.open(ctx)
-	if err != nil && t.conn != nil {
+	if err != nil {
+		t.drop()
+		return nil, cmp.Or(context.Cause(ctx), err)
+	}
+	return conn, nil
+}
+
+func (t *tunnel) drop() {
+	if t.conn != nil {
 		t.conn.Close()
 	}
-	if err != nil && ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	return conn, err
+	t.conn, t.reused = nil, false
 }
 
 func (t *tunnel) open(ctx context.Context) (net.Conn, error) {
@@ -56,14 +67,20 @@ func (t *tunnel) open(ctx context.Context) (net.Conn, error) {
 				return nil, err
 			}
 		}
-		resp, err := t.connect(ctx, token)
-		if err != nil {
+		resp, hookErr, err := t.connect(ctx, token)
+		switch {
+		case errors.Is(err, errDropped) && t.reused && !t.login.peer && ctx.Err() == nil:
+			token, err = t.restart(ctx, token)
+		case err != nil:
 			return nil, err
-		}
-		if resp.StatusCode != http.StatusProxyAuthRequired {
+		case resp.StatusCode == http.StatusProxyAuthRequired:
+			token, err = t.answer(ctx, resp, hookErr)
+		case hookErr != nil:
+			return nil, hookErr
+		default:
 			return t.finish(ctx, resp)
 		}
-		if token, err = t.answer(ctx, resp); err != nil {
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -82,28 +99,59 @@ func (t *tunnel) preempt(ctx context.Context) ([]byte, error) {
 	return token, nil
 }
 
+// restart begins anew on another connection, as the proxy has dropped the one on
+// which it had asked. A token that may have been sent is not sent again.
+func (t *tunnel) restart(ctx context.Context, token []byte) ([]byte, error) {
+	t.drop()
+	if token == nil {
+		return nil, nil
+	}
+	return t.login.begin(ctx)
+}
+
 // answer takes the 407 and makes the next token. Where the proxy has closed the
 // connection a context that begins takes a new one; one that is under way is
-// lost.
-func (t *tunnel) answer(ctx context.Context, resp *http.Response) ([]byte, error) {
-	token, fresh, err := t.login.answer(ctx, resp.Header)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		return nil, proxyError(t.login.proxy, resp.Status, err)
+// lost. hookErr is what the caller's hook made of the 407, if it is the last word.
+func (t *tunnel) answer(ctx context.Context, resp *http.Response, hookErr error) ([]byte, error) {
+	if t.own {
+		return nil, t.refused(resp, errOwnProxyAuth, hookErr)
 	}
-	n, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxDrain))
-	resp.Body.Close()
-	if err == nil && n < maxDrain && !resp.Close && resp.ContentLength >= 0 {
+	token, fresh, err := t.login.answer(ctx, resp.Header)
+	if err != nil && ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, t.refused(resp, err, hookErr)
+	}
+	if t.drained(resp) {
+		t.reused = true
 		return token, nil
 	}
 	if !fresh {
-		return nil, proxyError(t.login.proxy, resp.Status, errConnClosed)
+		return nil, t.refused(resp, errProxyClosed, hookErr)
 	}
-	t.conn.Close()
-	t.conn = nil
+	t.drop()
 	return token, nil
+}
+
+func (t *tunnel) refused(resp *http.Response, reason, hookErr error) error {
+	if hookErr != nil {
+		reason = fmt.Errorf("%w: %w", reason, hookErr)
+	}
+	return proxyError(t.login.proxy, resp.Status, reason)
+}
+
+// drained takes the body of a 407 and reports whether the connection can be used
+// further.
+func (t *tunnel) drained(resp *http.Response) bool {
+	n, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxDrain))
+	resp.Body.Close()
+	for _, v := range resp.Header.Values("Proxy-Connection") { // of old proxies
+		if strings.EqualFold(strings.TrimSpace(v), "close") {
+			return false
+		}
+	}
+	return err == nil && n < maxDrain && !resp.Close && t.in.Buffered() == 0
 }
 
 func (t *tunnel) finish(ctx context.Context, resp *http.Response) (net.Conn, error) {
@@ -121,44 +169,47 @@ func (t *tunnel) finish(ctx context.Context, resp *http.Response) (net.Conn, err
 	return t.conn, nil
 }
 
-// connect sends one CONNECT and reads the answer.
-func (t *tunnel) connect(ctx context.Context, token []byte) (*http.Response, error) {
-	header, err := t.header(ctx)
+var errOwnProxyAuth = errors.New("Transport.Base has set a Proxy-Authorization of its own, so nothing else was tried")
+
+// errDropped is for a connection that ended before a byte of the answer came.
+var errDropped = errors.New("the proxy closed the connection and answered nothing")
+
+// connect sends one CONNECT and reads the answer. hookErr is what the caller's
+// hook says of it.
+func (t *tunnel) connect(ctx context.Context, token []byte) (resp *http.Response, hookErr, err error) {
+	req, err := t.request(ctx, token)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if token != nil {
-		header.Set("Proxy-Authorization", encodeToken(token))
-	}
-	req := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: t.addr}, Host: t.addr, Header: header}
 	stop := context.AfterFunc(ctx, func() { t.conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if err := req.Write(t.conn); err != nil {
-		return nil, err
+		return nil, nil, t.dropped(err)
 	}
-	t.in = bufio.NewReader(io.LimitReader(t.conn, maxTunnelResponse))
-	resp, err := http.ReadResponse(t.in, req)
-	if err != nil {
-		return nil, fmt.Errorf("the proxy %s: %w", redacted(t.login.proxy), err)
+	limit := cmp.Or(t.base.MaxResponseHeaderBytes, maxTunnelHeader) + maxDrain
+	t.in = bufio.NewReader(io.LimitReader(t.conn, limit))
+	if _, err := t.in.Peek(1); err != nil {
+		return nil, nil, t.dropped(err)
+	}
+	if resp, err = http.ReadResponse(t.in, req); err != nil {
+		return nil, nil, fmt.Errorf("the proxy %s: %w", redacted(t.login.proxy), err)
 	}
 	if hook := t.base.OnProxyConnectResponse; hook != nil {
 		seen := *req
-		seen.Header = withoutProxyToken(req.Header)
-		if err := hook(ctx, t.login.proxy, &seen, resp); err != nil && resp.StatusCode != http.StatusProxyAuthRequired {
-			return nil, err
-		}
+		seen.Header = req.Header.Clone()
+		seen.Header.Del("Proxy-Authorization")
+		hookErr = hook(ctx, t.login.proxy, &seen, resp)
 	}
-	return resp, nil
+	return resp, hookErr, nil
 }
 
-func withoutProxyToken(h http.Header) http.Header {
-	h = h.Clone()
-	h.Del("Proxy-Authorization")
-	return h
+func (t *tunnel) dropped(err error) error {
+	return fmt.Errorf("the proxy %s: %w: %w", redacted(t.login.proxy), errDropped, err)
 }
 
-// header is what the caller's transport sends with CONNECT.
-func (t *tunnel) header(ctx context.Context) (http.Header, error) {
+// request is a CONNECT with the token and what the caller's transport sends with
+// it.
+func (t *tunnel) request(ctx context.Context, token []byte) (*http.Request, error) {
 	header := t.base.ProxyConnectHeader
 	if t.base.GetProxyConnectHeader != nil {
 		var err error
@@ -169,38 +220,28 @@ func (t *tunnel) header(ctx context.Context) (http.Header, error) {
 	if header = header.Clone(); header == nil {
 		header = make(http.Header)
 	}
-	return header, nil
+	t.own = len(header.Values("Proxy-Authorization")) > 0
+	if token != nil && !t.own {
+		header.Set("Proxy-Authorization", encodeToken(token))
+	}
+	return &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: t.addr}, Host: t.addr, Header: header}, nil
 }
 
 // dialProxy connects to the proxy, with TLS for an https one.
 func (t *tunnel) dialProxy(ctx context.Context) error {
-	dial := t.base.DialContext
-	secure := t.login.proxy.Scheme == "https"
-	if secure && t.base.DialTLSContext != nil {
-		dial, secure = t.base.DialTLSContext, false
-	}
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
+	dial, secured := dialer(t.base), t.login.proxy.Scheme != "https"
+	if custom := tlsDialer(t.base); custom != nil && !secured {
+		dial, secured = custom, true
 	}
 	conn, err := dial(ctx, "tcp", address(t.login.proxy))
+	if err == nil && !secured {
+		config := clientConfig(t.base.TLSClientConfig, t.login.proxy.Hostname())
+		config.NextProtos = nil // CONNECT is HTTP/1.1
+		conn, err = handshake(ctx, t.base, conn, config)
+	}
 	if err != nil {
 		return &net.OpError{Op: "proxyconnect", Net: "tcp", Err: err}
 	}
 	t.conn = conn
-	if !secure {
-		return nil
-	}
-	config := clientConfig(t.base.TLSClientConfig, t.login.proxy.Hostname())
-	config.NextProtos = nil
-	if limit := t.base.TLSHandshakeTimeout; limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, limit)
-		defer cancel()
-	}
-	secured := tls.Client(conn, config)
-	if err := secured.HandshakeContext(ctx); err != nil {
-		return &net.OpError{Op: "proxyconnect", Net: "tcp", Err: err}
-	}
-	t.conn = secured
 	return nil
 }
