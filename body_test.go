@@ -257,7 +257,6 @@ func TestBodyIsClosed(t *testing.T) {
 		for _, k := range bodyKinds {
 			t.Run(tt.name+"/"+k.name, func(t *testing.T) {
 				s := startServer(t, func(s *testServer) { s.lazy = true })
-				s.Config.ErrorLog = silent
 				tr := &Transport{Base: s.base(t), Provider: gsstest.New(gsstest.Options{}), MaxBodyBuffer: 64 << 10}
 				s.client(t, tr)
 				req, closed := k.request(t, s.URL)
@@ -374,7 +373,6 @@ func TestLarge401(t *testing.T) {
 				}
 			}
 		})
-		s.Config.ErrorLog = silent
 		p := gsstest.New(gsstest.Options{})
 		if !hasCred {
 			p.SetDefault("")

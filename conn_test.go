@@ -58,7 +58,6 @@ func TestConnectionLostInContext(t *testing.T) {
 			}
 		}
 	})
-	s.Config.ErrorLog = silent
 	_, err := do(t, s.client(t, &Transport{Provider: gsstest.New(gsstest.Options{Legs: 3})}), newRequest(t, "GET", s.URL, nil))
 	if ee, ok := errors.AsType[*ExchangeError](err); !ok || ee.Stage != StageConnection {
 		t.Errorf("got %v", err)
@@ -106,7 +105,6 @@ func TestStaleConnection(t *testing.T) {
 					}
 				}
 			})
-			s.Config.ErrorLog = silent
 			c := s.client(t, &Transport{Opportunistic: tt.o})
 			get(t, c, s.URL)
 			req := newRequest(t, tt.method, s.URL, strings.NewReader(tt.body))
@@ -128,7 +126,6 @@ func TestFreshConnectionIsNotRetried(t *testing.T) {
 	s := startServer(t, func(s *testServer) {
 		s.before = func(w http.ResponseWriter, r *http.Request) { n.Add(1); hangUp(w, "") }
 	})
-	s.Config.ErrorLog = silent
 	if _, err := do(t, s.client(t, &Transport{}), newRequest(t, "GET", s.URL, nil)); err == nil || n.Load() != 1 {
 		t.Errorf("got %v after %d requests", err, n.Load())
 	}
@@ -316,7 +313,7 @@ func waitFor(t *testing.T, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("it did not happen within ten seconds")
+			t.Fatalf("it did not happen within ten seconds")
 		}
 	}
 }
@@ -452,7 +449,6 @@ func TestCancel(t *testing.T) {
 			}
 			t.Run(name+" "+o.String(), func(t *testing.T) {
 				s := startServer(t)
-				s.Config.ErrorLog = silent
 				p := gsstest.New(gsstest.Options{Legs: 2})
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()

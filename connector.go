@@ -59,12 +59,12 @@ func setProtocols(c, base *http.Transport, h1 bool) {
 	// An HTTP/2 implementation that is installed in base works for base only.
 	c.TLSNextProto = maps.Clone(c.TLSNextProto)
 	delete(c.TLSNextProto, "h2")
-	if !h1 {
-		return
+	if h1 {
+		c.Protocols = new(http.Protocols)
+		c.Protocols.SetHTTP1(true)
 	}
-	c.Protocols = new(http.Protocols)
-	c.Protocols.SetHTTP1(true)
-	if c.TLSClientConfig != nil {
+	if c.TLSClientConfig != nil && !c.Protocols.HTTP2() {
+		// A server that is offered h2 chooses it.
 		c.TLSClientConfig.NextProtos = slices.DeleteFunc(slices.Clone(c.TLSClientConfig.NextProtos),
 			func(p string) bool { return p == "h2" })
 	}
@@ -224,11 +224,14 @@ func (c *connector) dial(ctx context.Context, r route) (*conn, error) {
 		t = c.h1
 	}
 	cc, err := t.NewClientConn(ctx, r.scheme, r.addr)
-	if err != nil {
-		return nil, err
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if err != nil {
+		if d.conn != nil {
+			d.conn.Close() // net/http does not on each path
+		}
+		return nil, err
+	}
 	state := d.tls
 	if r.scheme != "https" {
 		state = nil // it would be an HTTPS proxy's

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,6 +36,7 @@ type testServer struct {
 	final      func(token []byte) []byte                // alters the last token; nil does not
 	refuse     func(name string) bool                   // refuses whoever has authenticated
 	conns      atomic.Int64
+	open       connCount
 
 	mu   sync.Mutex
 	seen []seenRequest
@@ -78,17 +80,46 @@ func startH2(t *testing.T, options ...serverOption) *testServer {
 }
 
 func start(t *testing.T, run func(*httptest.Server), options ...serverOption) *testServer {
+	leavesNothing(t)
 	s := &testServer{provider: gsstest.New(gsstest.Options{})}
 	for _, o := range options {
 		o(s)
 	}
 	s.Server = httptest.NewUnstartedServer(s)
+	s.Config.ConnState = s.open.changed
+	s.Config.ErrorLog = silent
 	s.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
 		return context.WithValue(ctx, serverConnKey{}, &serverConn{id: s.conns.Add(1)})
 	}
 	run(s.Server)
 	t.Cleanup(s.Close)
+	t.Cleanup(func() { s.open.wantNone(t) }) // after those who use s have given up
 	return s
+}
+
+// leavesNothing has the test fail if goroutines are left when it is over, and all
+// that it cleans up from here on.
+func leavesNothing(t *testing.T) {
+	n := runtime.NumGoroutine()
+	t.Cleanup(func() { settled(t, n) })
+}
+
+// connCount counts the open connections of a server.
+type connCount struct{ atomic.Int64 }
+
+func (c *connCount) changed(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		c.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		c.Add(-1)
+	}
+}
+
+// wantNone waits until all connections are closed.
+func (c *connCount) wantNone(t *testing.T) {
+	t.Helper()
+	waitFor(t, func() bool { return c.Load() == 0 })
 }
 
 // base is an *http.Transport for s.
