@@ -60,9 +60,10 @@ func assertHopsApart(t *testing.T, s *testServer, p *testProxy) {
 		if value == "" {
 			return
 		}
-		target, id := readToken(t, value)
-		if target != "" && target != "HTTP/"+whose+"@EXAMPLE.TEST" {
-			t.Errorf("%s got a token for %s", whose, target)
+		token := readToken(t, value)
+		id := string(token.Context)
+		if token.Target != "" && token.Target != "HTTP/"+whose+"@EXAMPLE.TEST" {
+			t.Errorf("%s got a token for %s", whose, token.Target)
 		}
 		if was, ok := own[id]; ok && was != whose {
 			t.Errorf("%s got a token of a context of %s", whose, was)
@@ -83,21 +84,23 @@ func assertHopsApart(t *testing.T, s *testServer, p *testProxy) {
 	}
 }
 
-// readToken tells the target, in a context's first token, and the context.
-func readToken(t *testing.T, value string) (target, context string) {
+// tokenContent is some of what a token of gsstest has. Target and Initiator are in
+// a context's first token only.
+type tokenContent struct {
+	Target, Initiator string
+	Context           []byte
+}
+
+func readToken(t *testing.T, value string) (c tokenContent) {
 	t.Helper()
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(value, "Negotiate "))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var content struct {
-		Target  string
-		Context []byte
-	}
-	if err := json.NewDecoder(bytes.NewReader(raw[len("GSSTEST1"):])).Decode(&content); err != nil {
+	if err := json.NewDecoder(bytes.NewReader(raw[len("GSSTEST1"):])).Decode(&c); err != nil {
 		t.Fatal(err)
 	}
-	return content.Target, string(content.Context)
+	return c
 }
 
 // TestProxyAndServer authenticates to both, with contexts of several legs.
@@ -465,6 +468,7 @@ func TestProxyPerURL(t *testing.T) {
 		if len(s.requests()) != 4 {
 			t.Errorf("the server saw %s", s.shape())
 		}
+		assertHopsApart(t, s, p)
 	})
 }
 

@@ -340,7 +340,10 @@ func (p *testProxy) forward(c *proxyConn, req *http.Request) bool {
 		}
 		c.up, c.upIn = up, bufio.NewReader(up)
 	}
-	for _, name := range []string{"Proxy-Authorization", "Proxy-Connection"} {
+	if req.Header.Get("Expect") != "" {
+		io.WriteString(c, "HTTP/1.1 100 Continue\r\n\r\n")
+	}
+	for _, name := range []string{"Proxy-Authorization", "Proxy-Connection", "Expect"} {
 		req.Header.Del(name)
 	}
 	if err := req.Write(c.up); err != nil {

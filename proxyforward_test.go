@@ -1,0 +1,303 @@
+package negotiate
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/gss/gsstest"
+)
+
+// TestForwardedBody sends each kind of body through a proxy that asks.
+func TestForwardedBody(t *testing.T) {
+	for _, k := range bodyKinds {
+		for _, path := range []string{"/open", "/private"} {
+			t.Run(k.name+path, func(t *testing.T) {
+				s, p := startServer(t, named(webHost)), startProxy(t)
+				base := p.base(t, s)
+				base.ExpectContinueTimeout = 0
+				c := p.through(t, s, &Transport{Base: base, MaxBodyBuffer: 64 << 10})
+				req, closed := k.request(t, s.at(webHost, path))
+				a, err := do(t, c, req)
+				closed()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !k.getBody && len(k.content) > 64<<10 {
+					if a.StatusCode != 407 || stage(t, a.ex) != StageBody || !errors.Is(a.ex.Err, ErrBodyNotReplayable) || a.body != "who are you, client?" {
+						t.Errorf("got %d %q, %v", a.StatusCode, a.body, a.ex.Err)
+					}
+					return
+				}
+				seen := s.requests()
+				if a.StatusCode != 200 || seen[len(seen)-1].body != k.content {
+					t.Errorf("got %d, %v; the server got %d bytes", a.StatusCode, a.ex.Err, len(seen[len(seen)-1].body))
+				}
+				assertHopsApart(t, s, p)
+			})
+		}
+	}
+}
+
+// TestForwardedBodyExpects keeps a body that cannot be kept until the proxy has
+// let the request pass.
+func TestForwardedBodyExpects(t *testing.T) {
+	s := startServer(t, named(webHost))
+	var expected atomic.Bool
+	p := startProxy(t, func(p *testProxy) {
+		p.closes = true // else net/http sends the body before the next request
+		p.before = func(c *proxyConn, req *http.Request) bool {
+			if req.Header.Get("Proxy-Authorization") != "" {
+				return false
+			}
+			expected.Store(req.Header.Get("Expect") == "100-continue")
+			p.ask(c, nil)
+			return true
+		}
+	})
+	// The server must not be authenticated to, which is no matter to the proxy.
+	c := p.through(t, s, &Transport{MaxBodyBuffer: -1, Allow: func(*http.Request) bool { return false }})
+	req, closed := bodyKind{content: "content", length: true}.request(t, s.at(webHost, "/open"))
+	a, err := do(t, c, req)
+	closed()
+	if seen := s.requests(); err != nil || a.StatusCode != 200 || !expected.Load() || seen[0].body != "content" {
+		t.Errorf("got %+v, %v, %v, expected %t, the server got %+v, the proxy %s", a.Response, a.ex.Err, err, expected.Load(), seen, p.shape())
+	}
+}
+
+// TestForwardedOwnProxyAuthorization leaves a caller's own header alone, also when
+// the proxy is known to ask for Negotiate.
+func TestForwardedOwnProxyAuthorization(t *testing.T) {
+	s, p := startServer(t, named(webHost)), startProxy(t)
+	c := p.through(t, s, &Transport{ProxyMutual: MutualOptional})
+	get(t, c, s.at(webHost, "/private"))
+	tr := c.Transport.(*Transport)
+	tr.CloseIdleConnections()
+	req := newRequest(t, "GET", s.at(webHost, "/open"), nil)
+	req.Header.Set("Proxy-Authorization", "Basic eDp5")
+	a, err := do(t, c, req)
+	reqs := p.requests()
+	if last := reqs[len(reqs)-1]; err != nil || a.StatusCode != 407 || last.header.Get("Proxy-Authorization") != "Basic eDp5" || last.conn != 2 {
+		t.Errorf("got %+v, %v, the proxy saw %s", a.Response, err, p.shape())
+	}
+}
+
+// TestServersDoNotAskAsProxies gives no token to a server that answers 407,
+// directly or in a tunnel.
+func TestServersDoNotAskAsProxies(t *testing.T) {
+	posing := func(s *testServer) {
+		s.before = func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Proxy-Authenticate", "Negotiate")
+			w.WriteHeader(407)
+		}
+	}
+	check := func(t *testing.T, s *testServer, c *http.Client) {
+		t.Helper()
+		if a := get(t, c, s.at(webHost, "/open")); a.StatusCode != 407 || a.ex.Legs != 1 {
+			t.Errorf("got %d after %d legs", a.StatusCode, a.ex.Legs)
+		}
+		for _, r := range s.requests() {
+			if r.header.Get("Proxy-Authorization") != "" {
+				t.Error("the server got a token for a proxy")
+			}
+		}
+	}
+	t.Run("directly", func(t *testing.T) {
+		s := startServer(t, posing)
+		base := s.base(t)
+		base.DialContext = dialHere
+		check(t, s, s.client(t, &Transport{Base: base, ProxyNegotiate: true}))
+	})
+	t.Run("in a tunnel", func(t *testing.T) {
+		s, p := startTLS(t, posing), startProxy(t)
+		check(t, s, p.through(t, s, &Transport{}))
+	})
+}
+
+// TestProxyThatNeverEnds asks in turn as the proxy and as the server. There is an
+// end to answering.
+func TestProxyThatNeverEnds(t *testing.T) {
+	var n atomic.Int32
+	p := startProxy(t, func(p *testProxy) {
+		p.before = func(c *proxyConn, req *http.Request) bool {
+			for {
+				status, field := 407, "Proxy-Authenticate"
+				if n.Add(1)%2 == 0 {
+					status, field = 401, "WWW-Authenticate"
+				}
+				fmt.Fprintf(c, "HTTP/1.1 %d No\r\n%s: Negotiate\r\nContent-Length: 0\r\n\r\n", status, field)
+				if _, err := http.ReadRequest(c.in); err != nil {
+					return true
+				}
+			}
+		}
+	})
+	s := startServer(t)
+	a := get(t, p.through(t, s, &Transport{}), s.at(webHost, "/private"))
+	if a.ex.Err == nil || int(n.Load()) > maxRequests {
+		t.Errorf("got %d, %v after %d requests", a.StatusCode, a.ex.Err, n.Load())
+	}
+}
+
+// TestForwardedStale has a proxy that hangs up on a connection it has kept. No
+// token is sent twice, not to the proxy either.
+func TestForwardedStale(t *testing.T) {
+	for _, each := range []bool{false, true} {
+		var n atomic.Int32
+		var tokens sync.Map
+		s := startServer(t, named(webHost))
+		p := startProxy(t, func(p *testProxy) {
+			p.each = each
+			p.before = func(c *proxyConn, req *http.Request) bool {
+				for _, field := range []string{"Authorization", "Proxy-Authorization"} {
+					if v := req.Header.Get(field); v != "" {
+						if _, again := tokens.LoadOrStore(v, true); again {
+							t.Errorf("the token in %s was sent twice", field)
+						}
+					}
+				}
+				return n.Add(1) == 9
+			}
+		})
+		c := p.through(t, s, &Transport{Opportunistic: OpportunisticAlways})
+		for range 12 {
+			if a := get(t, c, s.at(webHost, "/private")); a.StatusCode != 200 {
+				t.Errorf("got %d, %v", a.StatusCode, a.ex.Err)
+			}
+		}
+		if reqs := p.requests(); reqs[len(reqs)-1].conn != 2 {
+			t.Errorf("the proxy saw %s", p.shape())
+		}
+		assertHopsApart(t, s, p)
+	}
+}
+
+// TestForwardedServersApart never has two servers on one connection to a proxy,
+// which may keep a connection of its own for each of its clients'.
+func TestForwardedServersApart(t *testing.T) {
+	s := startServer(t, named(webHost, otherHost), func(s *testServer) { s.bound = true })
+	p := startProxy(t)
+	c := p.through(t, s, &Transport{})
+	for range 3 {
+		for _, host := range []string{webHost, otherHost} {
+			if a := get(t, c, s.at(host, "/private")); a.StatusCode != 200 || a.ex.Target != gss.HostBased("HTTP", host) && a.ex.Legs > 1 {
+				t.Errorf("got %d, %+v", a.StatusCode, a.ex)
+			}
+		}
+	}
+	hosts := make(map[int]string)
+	for _, r := range p.requests() {
+		if was, ok := hosts[r.conn]; ok && was != r.host {
+			t.Errorf("requests for %s and %s came on one connection", was, r.host)
+		}
+		hosts[r.conn] = r.host
+	}
+}
+
+// TestIdentitiesNeverCrossAtProxy has a proxy and a server that both take whoever
+// has authenticated on a connection for the sender of all that follows. Nobody
+// goes by the connection of another, least of all who has no credential.
+func TestIdentitiesNeverCrossAtProxy(t *testing.T) {
+	for _, h := range hops {
+		for _, o := range []Opportunism{OpportunisticNever, OpportunisticLearned} {
+			t.Run(h.name+" "+o.String(), func(t *testing.T) {
+				s := h.start(t, named(webHost), func(s *testServer) { s.bound = true })
+				p := h.startProxy(t)
+				users := make(map[int]string) // of the proxy's connections
+				provider := gsstest.New(gsstest.Options{})
+				provider.SetDefault("")
+				base := p.base(t, s)
+				base.ForceAttemptHTTP2 = h.tunnels()
+				base.MaxIdleConnsPerHost = 20
+				tr := &Transport{Base: base, Provider: provider, Opportunistic: o}
+				c := p.through(t, s, tr)
+				creds := map[string]gss.Credential{"alice": as(t, provider, "alice"), "bob": as(t, provider, "bob")}
+				other := s.client(t, &Transport{Base: base, Provider: provider}) // without ProxyNegotiate
+				var wg sync.WaitGroup
+				for i := range 100 {
+					wg.Go(func() {
+						switch i % 5 {
+						case 0, 1, 2, 3:
+							user := []string{"alice", "bob"}[i%2]
+							a, err := do(t, c, newRequestAs(t, creds[user], s.at(webHost, "/private")))
+							if err != nil || a.Header.Get("X-User") != user+"@EXAMPLE.TEST" {
+								t.Errorf("%s was served as %+v, %v", user, a.Response, err)
+							}
+						case 4:
+							client := c
+							if i%2 == 0 {
+								client = other
+							}
+							resp, err := client.Do(newRequest(t, "GET", s.at(webHost, "/open"), nil))
+							if err == nil {
+								io.Copy(io.Discard, resp.Body)
+								resp.Body.Close()
+							}
+							if err == nil && resp.StatusCode != 407 {
+								t.Errorf("somebody without a credential passed the proxy: %d as %q", resp.StatusCode, resp.Header.Get("X-User"))
+							}
+						}
+					})
+				}
+				wg.Wait()
+				for _, r := range p.requests() {
+					user := initiatorOf(t, r.header.Get("Proxy-Authorization"))
+					if was := users[r.conn]; user != "" && was != "" && was != user {
+						t.Errorf("%s and %s are on one connection to the proxy", was, user)
+					}
+					if user != "" {
+						users[r.conn] = user
+					}
+				}
+				if len(users) < 2 {
+					t.Errorf("the proxy knows %v", users)
+				}
+				assertHopsApart(t, s, p)
+			})
+		}
+	}
+}
+
+// initiatorOf is whom a first token is of.
+func initiatorOf(t *testing.T, value string) string {
+	if value == "" {
+		return ""
+	}
+	return readToken(t, value).Initiator
+}
+
+// TestProxyPartiesApart has an Allow that forbids the server to know
+// alice, who is known to the proxy, and somebody who is known to neither.
+func TestProxyPartiesApart(t *testing.T) {
+	eachHop(t, func(t *testing.T, h hop, s *testServer, p *testProxy) {
+		s.bound = true
+		provider := gsstest.New(gsstest.Options{})
+		base := p.base(t, s)
+		base.MaxIdleConnsPerHost = 20
+		tr := &Transport{Base: base, Provider: provider, Allow: func(r *http.Request) bool { return r.Header.Get("X-Anonymous") == "" }}
+		c := p.through(t, s, tr)
+		creds := map[string]gss.Credential{"alice": as(t, provider, "alice"), "bob": as(t, provider, "bob")}
+		var wg sync.WaitGroup
+		for i := range 100 {
+			wg.Go(func() {
+				user := []string{"alice", "bob"}[i%2]
+				req, want := newRequestAs(t, creds[user], s.at(webHost, "/private")), user+"@EXAMPLE.TEST"
+				if i%4 < 2 {
+					req = newRequestAs(t, creds[user], s.at(webHost, "/open"))
+					req.Header.Set("X-Anonymous", "1")
+					want = ""
+				}
+				a, err := do(t, c, req)
+				if err != nil || a.StatusCode != 200 || a.Header.Get("X-User") != want {
+					t.Errorf("a request of %q was served as %+v, %v", want, a.Response, err)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
