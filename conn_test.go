@@ -656,6 +656,7 @@ func TestProtocolOfBase(t *testing.T) {
 			b.Protocols.SetHTTP2(true)
 		}, 2},
 		{"x/net/http2", func(t *testing.T, b *http.Transport) {
+			//lint:ignore SA1019 what is tested is what programs still do
 			if err := http2.ConfigureTransport(b); err != nil {
 				t.Fatal(err)
 			}
@@ -681,6 +682,19 @@ func TestProtocolOfBase(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestOffersOnlyWhatItSpeaks has a configuration that offers HTTP/2 with a Base
+// that does not speak it, which net/http alone fails with.
+func TestOffersOnlyWhatItSpeaks(t *testing.T) {
+	s := startH2(t)
+	base := s.base(t)
+	base.ForceAttemptHTTP2 = false
+	base.DialContext = new(net.Dialer).DialContext // switches HTTP/2 off
+	base.TLSClientConfig.NextProtos = []string{"h2", "http/1.1"}
+	if a := get(t, s.client(t, &Transport{Base: base}), s.URL); a.StatusCode != 200 || a.ProtoMajor != 1 {
+		t.Errorf("got %s %d", a.Proto, a.StatusCode)
 	}
 }
 

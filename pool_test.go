@@ -191,13 +191,13 @@ func TestMaxIdleConnsPerHost(t *testing.T) {
 	tr := &Transport{Base: base, Provider: p}
 	c := s.client(t, tr)
 	for _, user := range []string{"alice", "bob"} {
-		p.SetDefault(user)
+		cred := as(t, p, user)
 		var inside, wg sync.WaitGroup
 		inside.Add(5)
 		s.next = func(http.ResponseWriter, *http.Request) { inside.Done(); inside.Wait() }
 		for range 5 {
 			wg.Go(func() {
-				if a, err := do(t, c, newRequest(t, "GET", s.URL, nil)); err != nil || a.StatusCode != 200 {
+				if a, err := do(t, c, newRequestAs(t, cred, s.URL)); err != nil || a.StatusCode != 200 {
 					t.Errorf("got %+v, %v", a.Response, err)
 				}
 			})

@@ -222,7 +222,7 @@ const maxProxyStatus = 200
 
 // proxyError tells that a proxy let nothing pass.
 func proxyError(proxy *url.URL, status string, reason error) error {
-	err := fmt.Errorf("the proxy %s answered %.*q", redacted(proxy), maxProxyStatus, status)
+	err := fmt.Errorf("the proxy %s answered %q", redacted(proxy), status[:min(len(status), maxProxyStatus)])
 	if reason != nil {
 		err = fmt.Errorf("%w: %w", err, reason)
 	}
