@@ -15,8 +15,10 @@ const (
 	// MutualDisabled neither asks for a proof nor looks at one. HTTPS with a
 	// verified certificate says as much, in most cases.
 	MutualDisabled Mutual = iota
-	// MutualOptional asks for a proof. One that is sent must be right, else
-	// RoundTrip returns a *MutualAuthenticationError. None sent is accepted.
+	// MutualOptional asks for a proof. A token that is sent must be a right one,
+	// else RoundTrip returns a *MutualAuthenticationError; so it does for the
+	// token of servers that say "accepted" and prove nothing, as those with
+	// gokrb5 do. None sent is accepted.
 	MutualOptional
 	// MutualRequired asks for a proof and insists: a response with a status
 	// below 400 and no proof is a *MutualAuthenticationError, also where the

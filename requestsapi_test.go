@@ -601,6 +601,40 @@ func TestReverseProxy(t *testing.T) {
 	}
 }
 
+// TestReverseProxyBehindHandler has both sides of a proxy authenticate, and
+// each client verify its own server.
+func TestReverseProxyBehindHandler(t *testing.T) {
+	w := newWorld(t)
+	back := w.serve(w.handler(greet))
+	target, err := url.Parse(back.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := verifying()
+	tr.Provider = w.user("bob") // the proxy's own account
+	w.client(tr)
+	h := w.handler(nil)
+	h.Next = &httputil.ReverseProxy{
+		Transport: tr,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Header.Del("Authorization")
+		},
+		ModifyResponse: func(resp *http.Response) error {
+			resp.Header.Del("WWW-Authenticate")
+			return nil
+		},
+	}
+	front := w.serve(h)
+	got := w.get(w.client(verifying()), front.url)
+	if got.body != "hello "+bob || !got.x.MutualVerified || len(got.Header.Values("WWW-Authenticate")) != 1 {
+		t.Errorf("got %q, %+v, header %v", got.body, got.x, got.Header)
+	}
+	if front.shape() != "401 200+" || back.shape() != "401 200+" {
+		t.Errorf("the proxy saw %s, the server behind it %s", front.shape(), back.shape())
+	}
+}
+
 // TestTimeout has http.Client.Timeout end a request in each of its phases.
 func TestTimeout(t *testing.T) {
 	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }

@@ -50,6 +50,13 @@ const DefaultMaxBodyBuffer = 1 << 20
 // then have Request.Close set, so that an HTTP/1.1 connection dies with them,
 // and an exchange that needs two legs on one connection fails. So do not wrap
 // Base: put what observes, retries or caches around the Transport.
+//
+// # In a reverse proxy
+//
+// An httputil.ReverseProxy may have a Transport as its own. Its Rewrite should
+// delete Authorization, which else goes out as the client has sent it, and its
+// ModifyResponse WWW-Authenticate: the token there is for the Transport, and
+// another client of a [Handler] in front may take it for its own.
 type Transport struct {
 	// Base makes the connections. Nil is http.DefaultTransport.
 	Base http.RoundTripper

@@ -244,6 +244,36 @@ func checkUpload(t *testing.T, name string, d *depot, u upload, tr *negotiate.Tr
 	}
 }
 
+// TestUploadIsNotRepeated has a server take a body and die before it answers. It
+// does not get the body again, unless the caller says that this does no harm.
+func TestUploadIsNotRepeated(t *testing.T) {
+	for _, o := range []negotiate.Opportunism{negotiate.OpportunisticNever, negotiate.OpportunisticAlways} {
+		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
+			for _, harmless := range []bool{false, true} {
+				w := newWorld(t)
+				var taken atomic.Int32
+				s := w.serve(w.handler(func(rw http.ResponseWriter, r *http.Request) {
+					if b, err := io.ReadAll(r.Body); err == nil && string(b) == "the body" && taken.Add(1) == 1 {
+						panic(http.ErrAbortHandler)
+					}
+				}))
+				c := w.client(&negotiate.Transport{Opportunistic: o})
+				w.get(c, s.url) // so that the connection has served before, as one that times out has
+				req := w.request(method, s.url, bytes.NewReader([]byte("the body")))
+				want := int32(1)
+				if harmless {
+					req.Header.Set("Idempotency-Key", "1")
+					want = 2
+				}
+				got, err := w.send(c, req)
+				if taken.Load() != want || (err == nil) != harmless || harmless && got.StatusCode != 200 {
+					t.Errorf("%s %s, harmless %t: taken %d times, %v", method, o, harmless, taken.Load(), err)
+				}
+			}
+		}
+	}
+}
+
 // checkClosed waits for the close of a body, which comes after the response when
 // a leg is broken off.
 func checkClosed(t *testing.T, name string, src *source) {
