@@ -96,7 +96,8 @@ func (a *HTTPKerberosAuth) RoundTrip(req *http.Request) (*http.Response, error) 
 func (a *HTTPKerberosAuth) CloseIdleConnections() { a.Transport().CloseIdleConnections() }
 
 // Transport returns the Transport that sends the requests, always the same one:
-// a step between the old options and the new. Its fields must not be changed.
+// a step between the old options and the new. Its fields may be changed before
+// the first request, to those that there is no old option for.
 func (a *HTTPKerberosAuth) Transport() *negotiate.Transport {
 	a.once.Do(func() {
 		a.transport = &negotiate.Transport{

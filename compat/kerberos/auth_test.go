@@ -306,11 +306,13 @@ func TestDeprecationIsLoggedOnce(t *testing.T) {
 
 func TestTransportIsTheOneInUse(t *testing.T) {
 	s := newSite(t)
-	auth := &kerberos.HTTPKerberosAuth{MutualAuthentication: kerberos.Required}
-	if _, _, err := s.get(t, auth); err != nil {
-		t.Fatal(err)
-	}
+	auth := &kerberos.HTTPKerberosAuth{MutualAuthentication: kerberos.Required, Provider: s.kdc.Provider("alice")}
 	if tr := auth.Transport(); tr != auth.Transport() || tr.Mutual != negotiate.MutualRequired {
-		t.Error("Transport does not return the transport of the requests")
+		t.Error("Transport does not return one Transport with the options")
+	}
+	auth.Transport().Allow = func(*http.Request) bool { return false }
+	resp, _, err := s.get(t, auth)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("%v, %v; want the 401 of a request that Allow does not allow", resp, err)
 	}
 }
