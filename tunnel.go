@@ -181,8 +181,13 @@ func (t *tunnel) connect(ctx context.Context, token []byte) (resp *http.Response
 	if err != nil {
 		return nil, nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { t.conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
+	conn := t.conn // what runs late must not find another one there
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	defer func() {
+		if !stop() && err == nil {
+			err = context.Cause(ctx)
+		}
+	}()
 	if err := req.Write(t.conn); err != nil {
 		return nil, nil, t.dropped(err)
 	}
