@@ -1,3 +1,7 @@
+//go:build !windows
+
+// The default provider of Windows has no credential cache to log in by.
+
 package spnego_test
 
 import (
