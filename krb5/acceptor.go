@@ -2,7 +2,6 @@ package krb5
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
@@ -28,8 +27,18 @@ type acceptor struct {
 	ticket    *openedTicket
 	flags     gss.Flags
 	delegated *login
-	subkey    [maxKeySize]byte
 	protection
+}
+
+// newAcceptor has the key beside the context, in one allocation.
+func newAcceptor() *acceptor {
+	var both struct {
+		acceptor
+		key contextKey
+	}
+	c := &both.acceptor
+	c.secret = &both.key
+	return c
 }
 
 func (c *acceptor) begin(context.Context) (gss.SecContext, error) { return c, nil }
@@ -302,20 +311,18 @@ func (c *acceptor) answer(auth *krbmsg.Authenticator) ([]byte, error) {
 	if !c.flags.Has(gss.FlagMutual) {
 		// Without an answer the initiator expects our numbers to begin with its own.
 		c.send = uint64(auth.SeqNumber)
-		c.keyType = etype.ID(auth.Subkey.Type)
-		c.keyValue = append(c.subkey[:0], auth.Subkey.Value...)
+		c.secret.set(etype.ID(auth.Subkey.Type), auth.Subkey.Value)
 		if auth.Subkey.IsZero() {
-			c.keyType, c.keyValue = session.Type(), session.Bytes()
+			c.secret.set(session.Type(), session.Bytes())
 		}
 		return nil, nil
 	}
-	c.keyType, c.keyValue = session.Type(), c.subkey[:session.Type().KeySize()]
+	c.secret.random(session.Type())
 	c.acceptorSubkey = true
-	rand.Read(c.keyValue)
 	c.send = newSequence()
 	part := krbmsg.EncAPRepPart{
 		Time:      auth.Time,
-		Subkey:    krbmsg.EncryptionKey{Type: int32(c.keyType), Value: c.keyValue},
+		Subkey:    c.secret.message(),
 		HasSeq:    true,
 		SeqNumber: uint32(c.send),
 	}
@@ -348,7 +355,6 @@ func (c *acceptor) Info() gss.ContextInfo {
 
 // Close wipes the context's key. What was delegated stays usable.
 func (c *acceptor) Close() error {
-	clear(c.subkey[:])
 	c.wipe()
 	c.state = stateDead
 	return nil

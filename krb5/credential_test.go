@@ -174,10 +174,15 @@ func TestClientKeytabOfTheEnvironment(t *testing.T) {
 func writeFile(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeTo(t, path, text)
 	return path
+}
+
+func writeTo(tb testing.TB, path, text string) {
+	tb.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
 }
 
 // Every error of acquiring names what was looked for, where, and what to do.

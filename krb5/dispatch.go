@@ -33,7 +33,8 @@ func (d *dispatcher) Step(ctx context.Context, in []byte) (out []byte, done bool
 }
 
 func (d *dispatcher) choose(in []byte) (gss.SecContext, error) {
-	mech := &acceptor{p: d.p, cred: d.cred, bindings: d.bindings, oid: gss.MechKRB5}
+	mech := newAcceptor()
+	mech.p, mech.cred, mech.bindings, mech.oid = d.p, d.cred, d.bindings, gss.MechKRB5
 	kind, oid := spnego.Sniff(in)
 	switch {
 	case kind == spnego.KindInit:

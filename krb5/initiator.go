@@ -43,11 +43,19 @@ type initiator struct {
 	ticket *kdcclient.Ticket
 	time   time.Time // of the authenticator, in whole microseconds
 	flags  gss.Flags
-	subkey [maxKeySize]byte
 	protection
 }
 
-const maxKeySize = 32
+// newInitiator has the key beside the context, in one allocation.
+func newInitiator() *initiator {
+	var both struct {
+		initiator
+		key contextKey
+	}
+	c := &both.initiator
+	c.secret = &both.key
+	return c
+}
 
 // begin lets SPNEGO start the context.
 func (c *initiator) begin(context.Context) (gss.SecContext, error) { return c, nil }
@@ -182,17 +190,15 @@ func (c *initiator) noDelegation(why error) {
 // encrypted.
 func (c *initiator) apReq(sum *gssChecksum) ([]byte, error) {
 	key := c.ticket.Key
-	id := key.Type()
 	c.send = newSequence()
-	subkey := c.subkey[:id.KeySize()]
-	rand.Read(subkey)
+	c.secret.random(key.Type())
 	c.time = c.login.p.authenticatorTime(c.login.now())
 	var sumBuf [checksumLen]byte
 	auth := krbmsg.Authenticator{
 		Client:    c.ticket.Client,
 		Checksum:  krbmsg.Checksum{Type: krbmsg.ChecksumGSSAPI, Sum: sum.append(sumBuf[:0])},
 		Time:      c.time,
-		Subkey:    krbmsg.EncryptionKey{Type: int32(id), Value: subkey},
+		Subkey:    c.secret.message(),
 		HasSeq:    true,
 		SeqNumber: uint32(c.send),
 	}
@@ -292,10 +298,9 @@ func (c *initiator) refused(msg []byte) error {
 // protects messages; else ours does (RFC 4121, section 2).
 func (c *initiator) establish(acceptors krbmsg.EncryptionKey, receive uint64) {
 	c.protection.initiator = true
-	c.keyType, c.keyValue = c.ticket.Key.Type(), c.subkey[:c.ticket.Key.Type().KeySize()]
 	if !acceptors.IsZero() {
 		c.acceptorSubkey = true
-		c.keyType, c.keyValue = etype.ID(acceptors.Type), append(c.subkey[:0], acceptors.Value...)
+		c.secret.set(etype.ID(acceptors.Type), acceptors.Value)
 	}
 	c.receive.next = receive
 	c.established = true
@@ -329,7 +334,6 @@ func (c *initiator) Forget() {
 
 // Close wipes the context's key.
 func (c *initiator) Close() error {
-	clear(c.subkey[:])
 	c.wipe()
 	c.state = stateDead
 	return nil

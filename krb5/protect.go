@@ -2,6 +2,7 @@ package krb5
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/binary"
 	"math"
 
@@ -16,11 +17,43 @@ type protection struct {
 	established    bool
 	initiator      bool // this side is the initiator
 	acceptorSubkey bool // the key is the acceptor's
-	keyType        etype.ID
-	keyValue       []byte // of this context alone, so that wipe may clear it
-	key            *etype.Key
+	secret         *contextKey
+	key            *etype.Key // of secret
 	send           uint64
 	receive        window
+}
+
+// contextKey is the key that protects a context's messages: a sub-key of one
+// side. It belongs to the context alone, which wipes it. A context has a pointer
+// to it, so that nothing that prints the context as a plain structure prints the
+// key.
+type contextKey struct {
+	id    etype.ID
+	size  int
+	value [maxKeySize]byte
+}
+
+const maxKeySize = 32
+
+// random makes a new key.
+func (k *contextKey) random(id etype.ID) {
+	k.id, k.size = id, id.KeySize()
+	rand.Read(k.bytes())
+}
+
+// set copies a key, which has no more than maxKeySize octets.
+func (k *contextKey) set(id etype.ID, value []byte) {
+	k.wipe()
+	k.id, k.size = id, copy(k.value[:], value)
+}
+
+func (k *contextKey) bytes() []byte { return k.value[:k.size] }
+
+func (k *contextKey) wipe() { *k = contextKey{} }
+
+// message is the key as a message carries it.
+func (k *contextKey) message() krbmsg.EncryptionKey {
+	return krbmsg.EncryptionKey{Type: int32(k.id), Value: k.bytes()}
 }
 
 // Token identifiers and flags.
@@ -35,11 +68,10 @@ const (
 	headerLen = 16
 )
 
-// wipe ends the protection and clears its key, of which nobody else has a copy
-// but the one that was derived from it, which the garbage collector takes.
+// wipe ends the protection.
 func (p *protection) wipe() {
-	clear(p.keyValue[:cap(p.keyValue)])
-	p.key, p.keyValue = nil, nil
+	p.secret.wipe()
+	p.key = nil
 	p.established = false
 }
 
@@ -51,10 +83,10 @@ func (p *protection) ready(op string) error {
 	if p.key != nil {
 		return nil
 	}
-	if p.keyType == etype.RC4HMAC {
-		return failure(gss.ErrUnavailable, op, "messages are not protected with %s, which RFC 4121 does not cover", p.keyType)
+	if p.secret.id == etype.RC4HMAC {
+		return failure(gss.ErrUnavailable, op, "messages are not protected with %s, which RFC 4121 does not cover", p.secret.id)
 	}
-	key, err := etype.NewKey(p.keyType, p.keyValue)
+	key, err := etype.NewKey(p.secret.id, p.secret.bytes())
 	if err != nil {
 		return failure(gss.ErrFailure, op, "%w", err)
 	}

@@ -236,10 +236,10 @@ func (p *Provider) Initiate(ctx context.Context, o gss.InitiateOptions) (gss.Sec
 	if err != nil {
 		return nil, err
 	}
-	in := &initiator{
-		p: p, cred: o.Credential, target: target, hostBased: o.Target.Type == gss.NameHostBased,
-		want: o.Flags, bindings: o.ChannelBindings, oid: gss.MechKRB5,
-	}
+	in := newInitiator()
+	in.p, in.cred, in.oid = p, o.Credential, gss.MechKRB5
+	in.target, in.hostBased = target, o.Target.Type == gss.NameHostBased
+	in.want, in.bindings = o.Flags, o.ChannelBindings
 	if mech == gss.MechSPNEGO {
 		return spnego.NewInitiator([]spnego.Mech{{OID: gss.MechKRB5, New: in.begin}}), nil
 	}
