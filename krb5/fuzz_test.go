@@ -126,7 +126,7 @@ func FuzzAcceptInside(f *testing.F) {
 		f.Add(v.part.Append(nil), v.auth.Append(nil))
 	}
 	f.Fuzz(func(t *testing.T, part, auth []byte) {
-		v := w.forge()
+		v := forgeAt(t, w.service, w.now)
 		ticket := krbmsg.Ticket{Server: v.server, Enc: v.encrypt(v.key, krbmsg.UsageTicket, part)}
 		req := krbmsg.APReq{Ticket: ticket, Authenticator: v.encrypt(v.session, krbmsg.UsageAPReqAuthenticator, auth)}
 		sc, err := w.provider(t).Accept(t.Context(), gss.AcceptOptions{ChannelBindings: bindings})
