@@ -44,7 +44,7 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("usage: freeipa -url URL [-cacert FILE] [-o NAME=VALUE]... METHOD [ARGUMENT]...")
+var errUsage = errors.New("usage: freeipa -url URL [-cacert FILE] [-o NAME=VALUE]... METHOD [ARGUMENT... ]")
 
 func exitStatus(err error) int {
 	if _, ok := errors.AsType[*negotiate.MutualAuthenticationError](err); ok {
