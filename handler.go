@@ -39,8 +39,8 @@ const defaultMaxToken = 64 << 10
 type Handler struct {
 	// Next is called for authenticated requests. It must not be nil.
 	Next http.Handler
-	// Provider accepts the contexts. Nil is krb5, or SSPI on Windows, of the
-	// Handler's own.
+	// Provider accepts the contexts. Nil is krb5, a provider of the Handler's
+	// own: see krb5.Options.
 	Provider gss.Provider
 	// Credential is the server's own. Nil is the provider's default: for krb5
 	// every key of the default keytab.

@@ -60,8 +60,8 @@ const DefaultMaxBodyBuffer = 1 << 20
 type Transport struct {
 	// Base makes the connections. Nil is http.DefaultTransport.
 	Base http.RoundTripper
-	// Provider is the implementation of the GSS-API. Nil is SSPI on Windows and
-	// krb5 elsewhere.
+	// Provider is the implementation of the GSS-API. Nil is krb5, with what the
+	// environment says: see krb5.Options.
 	Provider gss.Provider
 	// Credential is the client's own. Nil asks the provider for the default at
 	// each request, so that a new login is seen. It must be of Provider.
