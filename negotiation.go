@@ -27,12 +27,13 @@ type negotiation struct {
 	ex   *Exchange
 	body *requestBody
 
-	ownAuth   bool // the caller has set Authorization
-	allowed   bool // the server may be authenticated to
-	unasked   bool // tokens may go out unasked: see redirect.go
-	delegates bool // so may a credential
-	who       initiator
-	party     party
+	ownAuth      bool // the caller has set Authorization
+	ownProxyAuth bool // and authenticates the connection to the proxy
+	allowed      bool // the server may be authenticated to
+	unasked      bool // tokens may go out unasked: see redirect.go
+	delegates    bool // so may a credential
+	who          initiator
+	party        party
 
 	route   route
 	conn    *conn // nil where Base does without the pool
@@ -56,7 +57,7 @@ func newNegotiation(t *Transport, c *client, req *http.Request) *negotiation {
 		ex:   new(Exchange),
 		body: newRequestBody(req, t.MaxBodyBuffer),
 	}
-	n.ownAuth = len(req.Header.Values("Authorization")) > 0
+	n.ownAuth = len(fieldValues(req.Header, "Authorization")) > 0
 	n.allowed = !n.ownAuth && (t.Allow == nil || t.Allow(req))
 	n.unasked = n.allowed && unasked(req, t.Allow != nil)
 	n.delegates = n.allowed && n.mayDelegate()
@@ -127,7 +128,7 @@ func (n *negotiation) open() (token []byte, err error) {
 	n.identify()
 	preempt := n.preempts()
 	if n.c.pool != nil {
-		want := wanted{who: n.party, shown: peers{server: preempt || n.party.server.alone != nil}}
+		want := wanted{who: n.party, shown: peers{server: preempt || n.party.server.alone != nil, proxy: n.ownProxyAuth}}
 		want.clean = n.t.Mutual == MutualRequired && !n.mayPreempt()
 		if err := n.connect(want); err != nil {
 			return nil, err
@@ -182,26 +183,42 @@ func (n *negotiation) identify() {
 	switch {
 	case n.allowed:
 		n.party.server = n.who.id
-	case bindsConn(n.req.Header):
+	case bindsConn(n.req.Header, "Authorization"):
 		n.party.server = loneIdentity()
 	}
-	if n.route.auth != nil {
+	switch {
+	case n.route.auth != nil:
 		n.party.proxy = n.who.id
+	case bindsConn(n.req.Header, "Proxy-Authorization"):
+		n.party.proxy, n.ownProxyAuth = loneIdentity(), true
 	}
 }
 
-// bindsConn reports whether the caller authenticates with a scheme that a server
-// or a proxy may take for the connection's.
-func bindsConn(h http.Header) bool {
-	for _, field := range []string{"Authorization", "Proxy-Authorization"} {
-		for _, v := range h.Values(field) {
-			scheme, _, _ := strings.Cut(strings.TrimSpace(v), " ")
-			if strings.EqualFold(scheme, schemeNegotiate) || strings.EqualFold(scheme, "NTLM") {
-				return true
-			}
+// bindsConn reports whether the caller authenticates, by the given field, with a
+// scheme that a server or a proxy may take for the connection's.
+func bindsConn(h http.Header, field string) bool {
+	for _, v := range fieldValues(h, field) {
+		// Servers take a tab, and some a comma, for the end of the scheme too.
+		scheme := strings.Trim(v, " \t")
+		if i := strings.IndexAny(scheme, " \t,"); i >= 0 {
+			scheme = scheme[:i]
+		}
+		if strings.EqualFold(scheme, schemeNegotiate) || strings.EqualFold(scheme, "NTLM") {
+			return true
 		}
 	}
 	return false
+}
+
+// fieldValues are the values of a field that the caller may have put into the
+// header under a name in any case: net/http sends it as it is.
+func fieldValues(h http.Header, field string) (values []string) {
+	for name, v := range h {
+		if strings.EqualFold(name, field) {
+			values = append(values, v...)
+		}
+	}
+	return values
 }
 
 // mayPreempt reports whether a token may go out before the server asks.
@@ -434,7 +451,7 @@ func (n *negotiation) pin(token []byte) ([]byte, error) {
 // shows tells who is shown a token in the next leg, which has the given one for
 // the server.
 func (n *negotiation) shows(token []byte) peers {
-	return peers{server: token != nil || n.party.server.alone != nil, proxy: n.proxy.token != nil}
+	return peers{server: token != nil || n.party.server.alone != nil, proxy: n.proxy.token != nil || n.ownProxyAuth}
 }
 
 // wants is the connection that a leg with the token needs.

@@ -44,7 +44,7 @@ func (n *negotiation) proxyAuth() *proxyAuth {
 	if !n.t.ProxyNegotiate || !httpProxy(n.route.proxy) || n.route.proxy.User != nil {
 		return nil
 	}
-	if n.route.forwards() && len(n.req.Header.Values("Proxy-Authorization")) > 0 {
+	if n.route.forwards() && len(fieldValues(n.req.Header, "Proxy-Authorization")) > 0 {
 		return nil
 	}
 	return &proxyAuth{t: n.t, learned: &n.c.learned, log: n.c.gssLog, who: &n.who}

@@ -218,6 +218,50 @@ func TestOwnAuthorization(t *testing.T) {
 	}
 }
 
+// A server may take the sender of a token for that of all that follows, also
+// where the token is the caller's and its header is written oddly.
+func TestOwnTokenKeepsItsConnection(t *testing.T) {
+	for _, header := range []http.Header{
+		{"Authorization": {"Negotiate YWJj"}},
+		{"Authorization": {" nEGOTIATE  YWJj"}},
+		{"Authorization": {"Negotiate\tYWJj"}},
+		{"Authorization": {"NTLM\tYWJj"}},
+		{"Authorization": {"Bearer x", "Negotiate YWJj"}},
+		{"authorization": {"Negotiate YWJj"}},
+		{"proxy-authorization": {"Negotiate YWJj"}},
+	} {
+		s := startServer(t)
+		p := gsstest.New(gsstest.Options{})
+		c := s.client(t, &Transport{Provider: p})
+		for _, h := range []http.Header{header, {}} {
+			req := newRequest(t, "GET", s.URL+"/open", nil)
+			req.Header = h
+			if _, err := do(t, c, req); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := s.requests()
+		if len(got) != 2 || got[0].conn == got[1].conn {
+			t.Errorf("%q: a request of somebody else came on the connection: %d requests", header, len(got))
+		}
+	}
+}
+
+// A token is not put beside a header of the caller's, however that is spelt.
+func TestOwnAuthorizationInLowerCase(t *testing.T) {
+	s := startServer(t)
+	p := gsstest.New(gsstest.Options{})
+	c := s.client(t, &Transport{Provider: p, Opportunistic: OpportunisticAlways})
+	req := newRequest(t, "GET", s.URL, nil)
+	req.Header["authorization"] = []string{"Bearer x"}
+	if _, err := do(t, c, req); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.requests(); len(got) != 1 || len(got[0].header.Values("Authorization")) != 1 {
+		t.Errorf("the server saw %+v", got)
+	}
+}
+
 func TestInitiateOptions(t *testing.T) {
 	tests := []struct {
 		name string
