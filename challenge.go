@@ -15,6 +15,11 @@ const schemeNegotiate = "Negotiate"
 // groups has some 64 KiB.
 const maxToken = 256 << 10
 
+// maxElements bounds what is read of a header: its challenges and their
+// parameters. What follows is not looked at, since a header may be as long as
+// Base allows, and two octets of it make an element of many.
+const maxElements = 256
+
 // challenge is one challenge, or one set of credentials, of RFC 9110, section
 // 11. Either token68 or params is set, or neither.
 type challenge struct {
@@ -35,24 +40,28 @@ func (c challenge) is(scheme string) bool { return strings.EqualFold(c.scheme, s
 // since one broken challenge must not hide the others.
 func parseChallenges(values []string) []challenge {
 	var out []challenge
+	left := maxElements
 	for _, v := range values {
-		p := challengeParser{rest: v}
+		p := challengeParser{rest: v, left: left}
 		out = append(out, p.parse()...)
+		left = p.left
 	}
 	return out
 }
 
 type challengeParser struct {
 	rest string
+	left int // elements that may still be read
 	out  []challenge
 }
 
 func (p *challengeParser) parse() []challenge {
 	for {
 		p.rest = strings.TrimLeft(p.rest, ", \t")
-		if p.rest == "" {
+		if p.rest == "" || p.left == 0 {
 			return p.out
 		}
+		p.left--
 		if !p.element() {
 			p.skip()
 		}

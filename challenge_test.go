@@ -49,6 +49,25 @@ func TestParseChallenges(t *testing.T) {
 	}
 }
 
+// A header that is as long as net/http allows, of the shortest elements that there
+// are, must not take many times its length of memory.
+func TestManyChallenges(t *testing.T) {
+	for _, element := range []string{"a,", "a=b,", `a="\"",`, "Negotiate,", "a b,", ";,"} {
+		values := []string{"Negotiate YWJj, x y=z, " + strings.Repeat(element, 1<<20/len(element)), strings.Repeat(element, 1<<10)}
+		n := 0
+		for _, c := range parseChallenges(values) {
+			n += 1 + len(c.params)
+		}
+		if n > 2*maxElements {
+			t.Errorf("%q again and again: %d elements were kept", element, n)
+		}
+		_, token, err := negotiateChallenge(http.Header{"Www-Authenticate": values}, "WWW-Authenticate")
+		if string(token) != "abc" || err != nil {
+			t.Errorf("%q again and again: the token in front is %q, %v", element, token, err)
+		}
+	}
+}
+
 func TestNegotiateChallenge(t *testing.T) {
 	tests := []struct {
 		name    string
