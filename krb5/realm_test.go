@@ -42,15 +42,16 @@ func TestOtherRealms(t *testing.T) {
 		target   gss.Name
 		last     string // the service's realm
 		a, b, c  int    // TGS-REQs to each realm
+		second   int    // TGS-REQs for another service there
 	}{
-		{"referral", "", gss.HostBased("HTTP", "web.b.test"), "B.TEST", 1, 1, 0},
-		{"two referrals", "", gss.HostBased("HTTP", "web.c.test"), "C.TEST", 1, 1, 1},
-		{"domain_realm", "[domain_realm]\n .b.test = B.TEST\n", gss.HostBased("HTTP", "web.b.test"), "B.TEST", 1, 1, 0},
-		{"domain_realm, far", "[domain_realm]\n .c.test = C.TEST\n", gss.HostBased("HTTP", "web.c.test"), "C.TEST", 1, 1, 1},
-		{"named realm", "", gss.Principal("HTTP/web.c.test@C.TEST"), "C.TEST", 1, 1, 1},
-		{"named realm, then referral", "", gss.Principal("HTTP/web.c.test@B.TEST"), "C.TEST", 1, 1, 1},
-		{"capaths", "[domain_realm]\n .c.test = C.TEST\n[capaths]\n KRB.TEST = {\n  C.TEST = B.TEST\n }\n", gss.HostBased("HTTP", "web.c.test"), "C.TEST", 1, 1, 1},
-		{"capaths, direct", "[domain_realm]\n .b.test = B.TEST\n[capaths]\n KRB.TEST = {\n  B.TEST = .\n }\n", gss.HostBased("HTTP", "web.b.test"), "B.TEST", 1, 1, 0},
+		{"referral", "", gss.HostBased("HTTP", "web.b.test"), "B.TEST", 1, 1, 0, 1},
+		{"two referrals", "", gss.HostBased("HTTP", "web.c.test"), "C.TEST", 1, 1, 1, 3},
+		{"domain_realm", "[domain_realm]\n .b.test = B.TEST\n", gss.HostBased("HTTP", "web.b.test"), "B.TEST", 1, 1, 0, 1},
+		{"domain_realm, far", "[domain_realm]\n .c.test = C.TEST\n", gss.HostBased("HTTP", "web.c.test"), "C.TEST", 1, 1, 1, 1},
+		{"named realm", "", gss.Principal("HTTP/web.c.test@C.TEST"), "C.TEST", 1, 1, 1, 1},
+		{"named realm, then referral", "", gss.Principal("HTTP/web.c.test@B.TEST"), "C.TEST", 1, 1, 1, 3},
+		{"capaths", "[domain_realm]\n .c.test = C.TEST\n[capaths]\n KRB.TEST = {\n  C.TEST = B.TEST\n }\n", gss.HostBased("HTTP", "web.c.test"), "C.TEST", 1, 1, 1, 1},
+		{"capaths, direct", "[domain_realm]\n .b.test = B.TEST\n[capaths]\n KRB.TEST = {\n  B.TEST = .\n }\n", gss.HostBased("HTTP", "web.b.test"), "B.TEST", 1, 1, 0, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a, b, c := realm(t), neighbour(t, "B.TEST"), neighbour(t, "C.TEST")
@@ -71,15 +72,40 @@ func TestOtherRealms(t *testing.T) {
 			if got := [3]int{a.Requests().TGS, b.Requests().TGS, c.Requests().TGS}; got != [3]int{test.a, test.b, test.c} {
 				t.Errorf("TGS-REQs to each realm: %v, want %v", got, [3]int{test.a, test.b, test.c})
 			}
-			// The way is known now: another service of that realm costs one request.
+			// The way is known now, and another service of that realm costs one
+			// request, unless only another realm's KDC has told of it.
 			for _, k := range []*krbtest.KDC{a, b, c} {
 				k.ResetRequests()
 			}
 			firstToken(t, p, gss.InitiateOptions{Target: gss.Principal("HTTP/second." + strings.ToLower(test.last) + "@" + test.last)})
-			if n := a.Requests().TGS + b.Requests().TGS + c.Requests().TGS; n != 1 {
-				t.Errorf("a second service costs %d requests, want 1", n)
+			if n := a.Requests().TGS + b.Requests().TGS + c.Requests().TGS; n != test.second {
+				t.Errorf("a second service costs %d requests, want %d", n, test.second)
 			}
 		})
+	}
+}
+
+// What a realm says of a third one holds for the service that it was asked for.
+// It has chosen the session key of that ticket, and could speak for every service
+// there.
+func TestReferralIsNotForOtherServices(t *testing.T) {
+	a, b, c := realm(t), neighbour(t, "B.TEST"), neighbour(t, "C.TEST")
+	a.Trust(b)
+	b.Trust(c)
+	a.Trust(c)
+	b.MapDomain("away.b.test", "C.TEST")
+	c.AddService("HTTP/web.away.b.test")
+	p := provider(t, a, func(o *krb5.Options) {
+		o.Config = config(t, []string{a.Addr()}, "", alsoRealms(b, c))
+	})
+	firstToken(t, p, gss.InitiateOptions{Target: gss.HostBased("HTTP", "web.away.b.test")})
+	if b.Requests().Referral != 1 {
+		t.Fatalf("realm B was to refer the client to C: %+v", b.Requests())
+	}
+	a.ResetRequests()
+	firstToken(t, p, gss.InitiateOptions{Target: gss.Principal("HTTP/web.c.test@C.TEST")})
+	if got := a.Requests().TGS; got != 1 {
+		t.Errorf("the client's own realm got %d requests for its way to C, want 1: B's ticket was used", got)
 	}
 }
 

@@ -85,7 +85,11 @@ func (l *login) serviceInRealm(ctx context.Context, own *kdcclient.Ticket, targe
 		}
 		visited = append(visited, next)
 		l.p.logTicket(ctx, "referred to another realm", t)
-		l.add(tgtKey(next), t)
+		if tgt == own {
+			// Another realm's KDC is asked for this service only: what it says of
+			// a third realm must not serve for other services there.
+			l.add(tgtKey(next), t)
+		}
 		tgt = t
 	}
 	return nil, fmt.Errorf("the KDCs referred the request through more than %d realms", maxHops)
