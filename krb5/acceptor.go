@@ -295,7 +295,16 @@ func (c *acceptor) takeDelegation(sum *gssChecksum, auth *krbmsg.Authenticator) 
 		if !t.Client.Equal(auth.Client) {
 			return refuse(gss.ErrDefectiveToken, krbmsg.ErrBadMatch, "%s delegates a credential of %s", auth.Client, t.Client)
 		}
-		l.addKnown(t)
+		// The keys in the message are the initiator's to choose. A ticket for any
+		// service but the ticket-granting one of its own realm would have it speak
+		// for that service.
+		if t.Server.IsTGS() && realmOf(t) == auth.Client.Realm && t.Server.Realm == auth.Client.Realm {
+			l.addKnown(t)
+		}
+	}
+	if l.held() == nil {
+		c.p.log.Warn("a delegated credential cannot be used: it has no ticket-granting ticket of the client's realm", "client", auth.Client.String())
+		return nil
 	}
 	c.delegated = l
 	c.flags |= gss.FlagDelegate

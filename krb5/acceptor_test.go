@@ -602,6 +602,53 @@ func TestDelegatedForgeries(t *testing.T) {
 	})
 }
 
+// Only a ticket-granting ticket of the client's own realm is taken from what a
+// client delegates. The keys in the message are of its choice: with a "ticket" for
+// another service it could pose as that service towards this one.
+func TestDelegatedTicketsForServices(t *testing.T) {
+	kdc := realm(t)
+	p := provider(t, kdc)
+	tgs := keysIn(t, kdc.Keytab("krbtgt/KRB.TEST"))[0]
+	alice, invented := principal.New("KRB.TEST", "alice"), fixedKey(t, etype.AES256SHA1, 70)
+	for _, other := range []principal.Name{
+		principal.Service("KRB.TEST", "HTTP", "backend.krb.test"),
+		principal.TGS("KRB.TEST", "ELSEWHERE.TEST"),
+		principal.TGS("ELSEWHERE.TEST", "KRB.TEST"),
+	} {
+		t.Run(other.String(), func(t *testing.T) {
+			bogus := krbmsg.Ticket{Server: other, Enc: krbmsg.EncryptedData{EType: int32(etype.AES256SHA1), Cipher: make([]byte, 64)}}
+			info := krbmsg.CredInfo{
+				Key:    krbmsg.EncryptionKey{Type: int32(invented.Type()), Value: invented.Bytes()},
+				Client: alice, Server: other, EndTime: time.Now().Add(time.Hour),
+			}
+			f := forge(t, kdc)
+			f.setChecksum(gss.FlagDelegate, f.cred(f.session, bogus, info))
+			_, sc, err := accept(t, p, gss.AcceptOptions{}, f.token())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := sc.Info(); got.Delegated != nil || got.Flags.Has(gss.FlagDelegate) {
+				t.Errorf("a credential was made of a ticket for %s alone: %v, %s", other, got.Delegated, got.Flags)
+			}
+
+			// Beside a ticket-granting ticket it is left out.
+			tgt := forgeAt(t, tgs, time.Now())
+			part := krbmsg.EncCredPart{Info: []krbmsg.CredInfo{info, {Key: tgt.part.Key, Client: alice, Server: tgt.server, EndTime: tgt.part.EndTime}}}
+			f = forge(t, kdc)
+			msg := krbmsg.Cred{Tickets: []krbmsg.Ticket{bogus, tgt.ticket()}, Enc: f.encrypt(f.session, krbmsg.UsageCredPart, part.Append(nil))}
+			f.setChecksum(gss.FlagDelegate, msg.Append(nil))
+			if _, sc, err = accept(t, p, gss.AcceptOptions{}, f.token()); err != nil {
+				t.Fatal(err)
+			}
+			if got := seen(t, p, sc.Info().Delegated); got != "alice@KRB.TEST" {
+				t.Errorf("the next service sees %s", got)
+			}
+			_, _, err = initiate(t.Context(), t, p, gss.InitiateOptions{Credential: sc.Info().Delegated, Target: gss.Principal(other.String())})
+			wantError(t, err, nil, other.Components[1])
+		})
+	}
+}
+
 // The key that answers is the one of the ticket, and the answer names the
 // request.
 func TestReplyOfTheAcceptor(t *testing.T) {
