@@ -2,13 +2,13 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/go-negotiate/negotiate/internal/ccache"
+	"github.com/go-negotiate/negotiate/internal/filestamp"
 	"github.com/go-negotiate/negotiate/internal/kdc"
 	"github.com/go-negotiate/negotiate/internal/keytab"
 	"github.com/go-negotiate/negotiate/internal/krbmsg"
@@ -53,7 +53,7 @@ func (r *testRealm) write(dir string, server *kdc.Server) ([]variable, error) {
 		return nil, err
 	}
 	config := filepath.Join(dir, "krb5.conf")
-	if err := os.WriteFile(config, []byte(kdc.ConfigText(r.Enctypes(), server.Site())), 0o600); err != nil {
+	if err := filestamp.Replace(config, []byte(kdc.ConfigText(r.Enctypes(), server.Site()))); err != nil {
 		return nil, err
 	}
 	services, err := r.writeKeytab(dir, "service.keytab", r.services)
