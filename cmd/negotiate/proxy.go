@@ -57,6 +57,13 @@ func newProxy(upstream *url.URL, userHeader string, logger *slog.Logger) *backen
 
 type proofKey struct{}
 
+// climbs reports whether a path goes up somewhere. The server behind could follow
+// it out of the folder that the URL of --upstream names; clients resolve such paths
+// before they ask.
+func climbs(path string) bool {
+	return slices.Contains(strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '\\' }), "..")
+}
+
 // ServeHTTP passes a request on if the client's name can be in a header. It takes
 // the proof of this server's identity out of the response, to put it back when
 // that is complete: the proxy would lose it to an informational response.
@@ -65,6 +72,10 @@ func (p *relay) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok || !httpguts.ValidHeaderFieldValue(id.Principal) || strings.TrimSpace(id.Principal) != id.Principal {
 		p.logger.Warn("refused: the name of the client cannot be in a header", "remote", r.RemoteAddr)
 		http.Error(w, "403 Your name cannot be passed on.", http.StatusForbidden)
+		return
+	}
+	if climbs(r.URL.Path) {
+		http.Error(w, "400 The path has a .. in it.", http.StatusBadRequest)
 		return
 	}
 	proof := w.Header()["Www-Authenticate"]

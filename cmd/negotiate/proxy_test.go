@@ -94,6 +94,34 @@ func rawRequest(t *testing.T, addr, lines string, arrived <-chan *http.Request) 
 	return <-arrived
 }
 
+// TestClimbingPath asks for what is above the folder of --upstream.
+func TestClimbingPath(t *testing.T) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.RequestURI) }))
+	defer upstream.Close()
+	addr := startRelay(t, upstream.URL+"/base", "alice@X.TEST")
+	for path, want := range map[string]string{
+		"/../admin": "400 ", "/a/../../admin": "400 ", "/%2e%2e/admin": "400 ", "/..%2fadmin": "400 ", "/a%2F..%2F..%2Fadmin": "400 ",
+		"/..\\admin": "400 ", "/..%5cadmin": "400 ", "/a/..": "400 ",
+		"/a..b/...": "/base/a..b/...", "/a?b=../c": "/base/a?b=../c", "/a%2Fb": "/base/a%2Fb",
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.URL.Opaque = path // sent as it is
+		req.Header.Set("Authorization", "Negotiate AAAA")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || !strings.HasPrefix(string(body), want) {
+			t.Errorf("%s: got %s %q, %v, want %q", path, resp.Status, body, err, want)
+		}
+	}
+}
+
 // TestUnspeakableName is a client whose name would break the header.
 func TestUnspeakableName(t *testing.T) {
 	for _, name := range []string{"al\nice@X.TEST", "alice\x00@X.TEST", " alice", "alice@X.TEST "} {
