@@ -72,7 +72,7 @@ func TestAcceptorMessages(t *testing.T) {
 		{"third leg without token", []offer{legs(a, 3)}, [][]byte{initOf(leg(mechA, 1), mechA), incomplete(resp{})}, "resp reject", false, gss.ErrDefectiveToken, "waits for one"},
 		{"accept-completed instead of the third leg", []offer{legs(a, 3)}, [][]byte{initOf(leg(mechA, 1), mechA), completed(resp{})}, "resp reject", false, gss.ErrDefectiveToken, "waits for one"},
 		{"garbage instead of the third leg", []offer{legs(a, 3)}, [][]byte{initOf(leg(mechA, 1), mechA), []byte("garbage")}, "resp reject", false, gss.ErrDefectiveToken, ""},
-		{"reject", []offer{legs(a, 3)}, [][]byte{initOf(leg(mechA, 1), mechA), rejected(resp{})}, "", false, ErrRejected, "the initiator rejected the negotiation"},
+		{"reject", []offer{legs(a, 3)}, [][]byte{initOf(leg(mechA, 1), mechA), rejected(resp{})}, "", false, ErrRejected, "the initiator rejected the negotiation and does not say why: its log may"},
 		{"request-mic", []offer{legs(a, 3)}, [][]byte{initOf(leg(mechA, 1), mechA), requestMIC(resp{ResponseToken: leg(mechA, 3)})}, "resp reject", false, gss.ErrDefectiveToken, "for acceptors"},
 		{"another mechanism", []offer{legs(a, 3), b}, [][]byte{initOf(leg(mechA, 1), mechA), incomplete(resp{SupportedMech: mechB, ResponseToken: leg(mechA, 3)})}, "resp reject", false, gss.ErrBadMech, "changed the mechanism"},
 		{"second NegTokenInit", []offer{legs(a, 3)}, [][]byte{initOf(leg(mechA, 1), mechA), initOf(leg(mechA, 1), mechA)}, "resp reject", false, gss.ErrDefectiveToken, ""},

@@ -33,15 +33,16 @@ func (n *negotiation) defective(format string, args ...any) error {
 // it says is that the token is no good.
 func (n *negotiation) rejected(peer string, mechErr error) error {
 	cause := fmt.Errorf("the %s %w", peer, ErrRejected)
+	silent := fmt.Errorf("%w and does not say why: its log may", cause)
 	if mechErr == nil {
-		return n.failure(gss.ErrFailure, cause)
+		return n.failure(gss.ErrFailure, silent)
 	}
 	e, ok := errors.AsType[*gss.Error](mechErr)
 	switch {
 	case !ok:
 		return n.failure(gss.MajorOf(mechErr), fmt.Errorf("%w: %w", cause, mechErr))
 	case e.Minor == 0 && errors.Is(e, gss.ErrDefectiveToken):
-		return n.failure(gss.ErrFailure, cause)
+		return n.failure(gss.ErrFailure, silent)
 	case e.Err != nil:
 		cause = fmt.Errorf("%w: %w", cause, e.Err)
 	}
