@@ -38,7 +38,7 @@ func (n Name) String() string { return n.Type + ":" + n.Residual }
 // returned with it.
 func ParseName(name string) (Name, error) {
 	if name == "" {
-		return Name{}, errors.New("the name of the credential cache is empty; want FILE:path, DIR:folder or KCM:name")
+		return Name{}, errors.New("the name of the credential cache is empty; want FILE:path or DIR:folder")
 	}
 	typ, rest, ok := strings.Cut(name, ":")
 	if !ok || len(typ) == 1 || strings.ContainsAny(typ, `/\`) {
@@ -54,9 +54,9 @@ func ParseName(name string) (Name, error) {
 		}
 		return n, nil
 	case "KEYRING", "MEMORY", "API", "MSLSA":
-		return n, fmt.Errorf("%w: %q belongs to the C library or the kernel; use FILE:, DIR: or KCM:, in KRB5CCNAME or as default_ccache_name in krb5.conf", ErrUnsupportedType, name)
+		return n, fmt.Errorf("%w: %q belongs to the C library or the kernel; use FILE: or DIR:, in KRB5CCNAME or as default_ccache_name in krb5.conf", ErrUnsupportedType, name)
 	}
-	return n, fmt.Errorf("%w: %q; use FILE:, DIR: or KCM:name", ErrUnsupportedType, name)
+	return n, fmt.Errorf("%w: %q; use FILE: or DIR:", ErrUnsupportedType, name)
 }
 
 // DefaultName returns the name of the default cache, as MIT chooses it:
