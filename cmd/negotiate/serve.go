@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -67,7 +68,7 @@ Examples:
 }
 
 func parseServe(args []string) (*serveOptions, error) {
-	o := &serveOptions{listen: "127.0.0.1:8080", userHeader: "X-Remote-User"}
+	o := &serveOptions{listen: "127.0.0.1:8080"}
 	rest, err := parseFlags(o.groups(), args)
 	if err != nil {
 		return nil, err
@@ -83,9 +84,12 @@ func parseServe(args []string) (*serveOptions, error) {
 		return nil, errors.New("--tls-cert and --tls-key go together")
 	case o.bindings != negotiate.BindingIgnore && o.cert == "":
 		return nil, errors.New("--channel-bindings needs --tls-cert: there is no channel to bind to without TLS")
+	case len(rest) == 1 && o.userHeader != "":
+		return nil, errors.New("--user-header is for --upstream: files have no use for it")
 	case len(rest) == 1:
 		o.dir = rest[0]
 	}
+	o.userHeader = cmp.Or(o.userHeader, "X-Remote-User")
 	return o, nil
 }
 
