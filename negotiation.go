@@ -324,6 +324,13 @@ func (n *negotiation) proceed(resp *http.Response, in []byte) ([]byte, error) {
 		n.spoiled = true
 		n.reject(err)
 		return n.again(resp)
+	}
+	return n.further(resp, out)
+}
+
+// further is the token out, as a further leg of the context, if it can be sent.
+func (n *negotiation) further(resp *http.Response, out []byte) ([]byte, error) {
+	switch {
 	case len(out) == 0 && n.session.done:
 		return n.giveUp(&ExchangeError{StageRejected, errStillAsks})
 	case len(out) == 0:
@@ -339,12 +346,13 @@ func (n *negotiation) proceed(resp *http.Response, in []byte) ([]byte, error) {
 }
 
 // ask has the provider say what the server's token means that comes with a 401
-// after a context that is complete on this side.
+// after a context that is complete on this side: why it was refused, or that
+// SPNEGO wants a last word.
 func (n *negotiation) ask(resp *http.Response, in []byte) ([]byte, error) {
-	_, err := n.step(in)
+	out, err := n.step(in)
 	switch {
 	case err == nil:
-		return n.giveUp(&ExchangeError{StageRejected, errStillAsks})
+		return n.further(resp, out)
 	case n.ctx.Err() != nil:
 		return nil, context.Cause(n.ctx)
 	case errors.Is(err, gss.ErrNoContext): // it takes no token any more
@@ -360,14 +368,28 @@ func (n *negotiation) reject(reason error) {
 	n.refusal = reason
 	n.session.forget()
 	n.c.learned.forget(origin(n.req.URL))
-	if n.session.peer && n.conn != nil && n.conn.shared {
-		// A server that knows contexts by their connection cannot tell apart
-		// those that share one, or has no place for them in HTTP/2 at all.
-		n.spoiled, n.route.h1 = true, true
-		n.c.h1only.add(origin(n.req.URL))
-	}
+	n.leaveHTTP2()
 	n.c.log.WarnContext(n.ctx, "token refused", "url", redacted(n.req.URL), "target", n.ex.Target,
 		"times", n.rejected, "reason", reason)
+}
+
+// leaveHTTP2 has the second try go by HTTP/1.1, if the contexts on a connection of
+// HTTP/2 may have been taken for each other: a server that knows them by their
+// connection cannot tell apart those that share one, or has no place for them in
+// HTTP/2 at all. If it was a further leg that was refused, later requests do
+// without HTTP/2 as well.
+func (n *negotiation) leaveHTTP2() {
+	if n.conn == nil || !n.conn.shared {
+		return
+	}
+	further := n.session.legs > 1
+	if !further && (n.session.done || !n.c.pool.crowded(n.conn)) {
+		return
+	}
+	if further {
+		n.c.h1only.add(origin(n.req.URL))
+	}
+	n.spoiled, n.route.h1 = true, true
 }
 
 // again answers a refusal with a new context, once.
@@ -467,14 +489,20 @@ func (n *negotiation) label(token []byte) bool {
 // move takes another connection for the token, and makes another token if the
 // connection is of another channel than the token is bound to.
 func (n *negotiation) move(token []byte, want wanted) ([]byte, error) {
-	if err := n.connect(want); err != nil {
+	err := n.connect(want)
+	if err != nil && n.route.h1 && n.rejected > 0 && n.ctx.Err() == nil {
+		// A server may have nothing but HTTP/2.
+		n.route.h1 = false
+		n.c.h1only.forget(origin(n.req.URL))
+		err = n.connect(want)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if token == nil || !n.boundElsewhere(n.conn.tls) {
 		return token, nil
 	}
-	token, err := n.begin(n.conn.tls)
-	if err != nil {
+	if token, err = n.begin(n.conn.tls); err != nil {
 		return nil, &unsentError{err}
 	}
 	return token, nil
@@ -535,8 +563,13 @@ func (n *negotiation) checkMutual(resp *http.Response) error {
 	}
 	_, token, err := negotiateChallenge(resp.Header, "WWW-Authenticate")
 	reason := "its proof of identity is not valid"
-	if err == nil && token != nil {
+	switch {
+	case err != nil:
+	case token != nil:
 		reason, err = n.verify(token)
+	default:
+		// With SPNEGO the proof may have come before the last leg.
+		n.ex.MutualVerified = n.session != nil && n.session.mutual()
 	}
 	if n.ctx.Err() != nil && err != nil {
 		return context.Cause(n.ctx)
@@ -580,7 +613,7 @@ func (n *negotiation) verify(token []byte) (reason string, err error) {
 	if n.session == nil {
 		return reason, errNoContext
 	}
-	if n.session.done {
+	if n.session.done && !n.session.mutual() {
 		return reason, errNotMutual
 	}
 	if _, err := n.step(token); err != nil {
@@ -589,7 +622,7 @@ func (n *negotiation) verify(token []byte) (reason string, err error) {
 	switch {
 	case !n.session.done:
 		return "its token is no proof of identity", errIncomplete
-	case !n.session.sc.Info().Flags.Has(gss.FlagMutual):
+	case !n.session.mutual():
 		return "its token is no proof of identity", errNotMutual
 	}
 	n.ex.MutualVerified = true

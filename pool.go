@@ -266,6 +266,13 @@ func (p *pool) label(c *conn, who party, shown peers) bool {
 	return true
 }
 
+// crowded reports whether several exchanges are on c.
+func (p *pool) crowded(c *conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(c.users) > 1
+}
+
 // told tells who was shown a token on c.
 func (p *pool) told(c *conn) peers {
 	p.mu.Lock()

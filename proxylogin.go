@@ -187,16 +187,17 @@ func (l *proxyLogin) finish(ctx context.Context, status int, h http.Header) erro
 	}
 	switch {
 	case err != nil:
+	case token == nil && l.mutual():
 	case token == nil && l.auth.t.ProxyMutual == MutualOptional:
 		return nil
 	case token == nil:
 		return l.mutualError(status, "it accepted the token and sent no proof of its identity", nil)
-	case l.done:
+	case l.done && !l.mutual():
 		err = errNotMutual
 	default:
 		_, err = l.step(ctx, token)
 	}
-	if err == nil && (!l.done || !l.sc.Info().Flags.Has(gss.FlagMutual)) {
+	if err == nil && !l.mutual() {
 		err = errIncomplete
 	}
 	if err != nil {
@@ -205,6 +206,10 @@ func (l *proxyLogin) finish(ctx context.Context, status int, h http.Header) erro
 	l.verified = true
 	return nil
 }
+
+// mutual reports whether the context is complete and the proxy has proved its
+// identity.
+func (l *proxyLogin) mutual() bool { return l.done && l.sc.Info().Flags.Has(gss.FlagMutual) }
 
 func (l *proxyLogin) mutualError(status int, reason string, err error) error {
 	return &MutualAuthenticationError{Status: status, URL: "proxy " + redacted(l.proxy), Reason: reason, Err: err}

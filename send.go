@@ -123,6 +123,9 @@ func (l *leg) mayResend(err error) bool {
 	if l.unprocessed(err) {
 		return true
 	}
+	if _, ok := errors.AsType[h2StreamError](err); ok {
+		return false // the connection lives, and the server has seen the request
+	}
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		return false
 	}

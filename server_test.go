@@ -28,6 +28,7 @@ type testServer struct {
 	provider *gsstest.Provider
 	next     http.HandlerFunc // what an authenticated client gets; nil tells its name
 
+	acceptor   gss.Provider                             // in the place of provider; nil for that
 	bound      bool                                     // a connection, once authenticated, stays so
 	lazy       bool                                     // asks before it reads a body
 	challenges []string                                 // the 401's headers; nil is "Negotiate"
@@ -40,6 +41,7 @@ type testServer struct {
 
 	mu   sync.Mutex
 	seen []seenRequest
+	only gss.SecContext // of answerToken
 }
 
 type seenRequest struct {
@@ -216,7 +218,7 @@ func (s *testServer) accept(w http.ResponseWriter, r *http.Request, c *serverCon
 	defer c.mu.Unlock()
 	sc := c.sc
 	if sc == nil {
-		if sc, err = s.provider.Accept(r.Context(), gss.AcceptOptions{ChannelBindings: s.bindings}); err != nil {
+		if sc, err = s.accepts().Accept(r.Context(), gss.AcceptOptions{ChannelBindings: s.bindings}); err != nil {
 			s.ask(w, nil)
 			return ""
 		}
@@ -248,6 +250,14 @@ func (s *testServer) accept(w http.ResponseWriter, r *http.Request, c *serverCon
 		w.Header().Set("WWW-Authenticate", "Negotiate "+base64.StdEncoding.EncodeToString(out))
 	}
 	return user
+}
+
+// accepts is the provider that takes tokens.
+func (s *testServer) accepts() gss.Provider {
+	if s.acceptor != nil {
+		return s.acceptor
+	}
+	return s.provider
 }
 
 // client returns a Transport for s that has the fields of tr, over its own Base

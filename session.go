@@ -99,6 +99,10 @@ func (n *negotiation) step(in []byte) ([]byte, error) {
 	return out, nil
 }
 
+// mutual reports whether the context is complete and the server has proved its
+// identity.
+func (s *session) mutual() bool { return s.done && s.sc.Info().Flags.Has(gss.FlagMutual) }
+
 // end closes the session, if there is one.
 func (n *negotiation) end() {
 	if n.session != nil {
