@@ -41,6 +41,7 @@ type negotiation struct {
 	proxy   forwarded
 
 	stopped  bool  // the response at hand is the last
+	leftH2   bool  // the server is to be spoken to without HTTP/2 from now on
 	spoiled  bool  // n.conn may hold state of a broken context at the server
 	asked    bool  // the server has asked for Negotiate
 	rejected int   // tokens refused
@@ -386,10 +387,7 @@ func (n *negotiation) leaveHTTP2() {
 	if !further && (n.session.done || !n.c.pool.crowded(n.conn)) {
 		return
 	}
-	if further {
-		n.c.h1only.add(origin(n.req.URL))
-	}
-	n.spoiled, n.route.h1 = true, true
+	n.spoiled, n.route.h1, n.leftH2 = true, true, further
 }
 
 // again answers a refusal with a new context, once.
@@ -490,10 +488,12 @@ func (n *negotiation) label(token []byte) bool {
 // connection is of another channel than the token is bound to.
 func (n *negotiation) move(token []byte, want wanted) ([]byte, error) {
 	err := n.connect(want)
-	if err != nil && n.route.h1 && n.rejected > 0 && n.ctx.Err() == nil {
+	switch {
+	case err == nil && n.leftH2:
+		n.c.h1only.add(origin(n.req.URL))
+	case err != nil && n.route.h1 && n.rejected > 0 && n.ctx.Err() == nil:
 		// A server may have nothing but HTTP/2.
 		n.route.h1 = false
-		n.c.h1only.forget(origin(n.req.URL))
 		err = n.connect(want)
 	}
 	if err != nil {
