@@ -108,7 +108,7 @@ func TestDelegatedCredentialGoesOn(t *testing.T) {
 func TestEachServiceItsOwnForwardedTicket(t *testing.T) {
 	kdc := realm(t)
 	kdc.AddService("HTTP/second.krb.test")
-	p := provider(t, kdc)
+	p := provider(t, kdc, countable(t, kdc))
 	for range 3 {
 		for _, host := range []string{"web.krb.test", "second.krb.test"} {
 			firstToken(t, p, gss.InitiateOptions{Target: gss.HostBased("HTTP", host), Flags: gss.FlagDelegate})

@@ -192,7 +192,7 @@ func (c *initiator) apReq(sum *gssChecksum) ([]byte, error) {
 	key := c.ticket.Key
 	c.send = newSequence()
 	c.secret.random(key.Type())
-	c.time = c.login.p.authenticatorTime(c.login.now())
+	c.time = c.login.authenticatorTime()
 	var sumBuf [checksumLen]byte
 	auth := krbmsg.Authenticator{
 		Client:    c.ticket.Client,

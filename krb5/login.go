@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
@@ -26,6 +27,9 @@ type login struct {
 	relogin func(ctx context.Context, last *kdcclient.Ticket) (*kdcclient.Ticket, error)
 	// offset is how far the KDC's clock is ahead of ours.
 	offset time.Duration
+
+	// lastTime is that of the newest authenticator, in microseconds.
+	lastTime atomic.Int64
 
 	mu      sync.Mutex
 	tickets map[ticketKey]*ticketCall
@@ -76,11 +80,12 @@ type ticketCall struct {
 	abandoned bool
 }
 
-var closedChan = func() chan struct{} {
-	c := make(chan struct{})
-	close(c)
+// ready is a call that has ended with a ticket.
+func ready(t *kdcclient.Ticket) *ticketCall {
+	c := &ticketCall{done: make(chan struct{}), ticket: t}
+	close(c.done)
 	return c
-}()
+}
 
 // maxTickets bounds the tickets of a login. A process that talks to more
 // services than this fetches some of them again.
@@ -93,6 +98,23 @@ func newLogin(p *Provider, client principal.Name, source string) *login {
 // now is the time by the KDC's clock, as far as it is known.
 func (l *login) now() time.Time { return l.p.now().Add(l.offset) }
 
+// authenticatorTime returns a time that no other authenticator of this login
+// has, in whole microseconds: it is what ties an acceptor's answer to one of
+// them.
+func (l *login) authenticatorTime() time.Time {
+	now := l.now().UnixMicro()
+	for {
+		last := l.lastTime.Load()
+		next := max(now, last+1)
+		if last-now > time.Second.Microseconds() {
+			next = now // the clock was set back
+		}
+		if l.lastTime.CompareAndSwap(last, next) {
+			return time.UnixMicro(next)
+		}
+	}
+}
+
 // kdc is the client of KDCs, by their clock.
 func (l *login) kdc() *kdcclient.Client {
 	c := l.p.kdc
@@ -104,7 +126,7 @@ func (l *login) kdc() *kdcclient.Client {
 func (l *login) add(key ticketKey, t *kdcclient.Ticket) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.store(key, &ticketCall{done: closedChan, ticket: t})
+	l.store(key, ready(t))
 }
 
 // addLonger is add, unless a ticket is there that lasts as long.
@@ -113,7 +135,7 @@ func (l *login) addLonger(key ticketKey, t *kdcclient.Ticket) {
 	defer l.mu.Unlock()
 	have := l.tickets[key]
 	if have == nil || have.isDone() && have.ticket != nil && have.ticket.EndTime.Before(t.EndTime) {
-		l.store(key, &ticketCall{done: closedChan, ticket: t})
+		l.store(key, ready(t))
 	}
 }
 

@@ -29,7 +29,7 @@ func TestCredentialsInMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p := provider(t, kdc, func(o *krb5.Options) { o.CCache, o.Keytab = cache, keys })
+	p := provider(t, kdc, countable(t, kdc), func(o *krb5.Options) { o.CCache, o.Keytab = cache, keys })
 	client, err := p.FromCCacheBytes(cacheBytes)
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"net"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
@@ -54,13 +53,12 @@ type Options struct {
 // Provider is a gss.Provider. It is safe for concurrent use and holds no
 // resources that would have to be released.
 type Provider struct {
-	opts     Options
-	conf     *profile.Config
-	kdc      kdcclient.Client
-	log      *slog.Logger
-	env      profile.Environment
-	replay   *replayCache
-	lastTime atomic.Int64 // microseconds, of the newest authenticator
+	opts   Options
+	conf   *profile.Config
+	kdc    kdcclient.Client
+	log    *slog.Logger
+	env    profile.Environment
+	replay *replayCache
 
 	mu      sync.Mutex
 	caches  map[string]*cacheFile  // by path
@@ -137,22 +135,6 @@ func (p *Provider) Mechanisms() []gss.OID {
 func (p *Provider) now() time.Time { return p.opts.Now() }
 
 func (p *Provider) skew() time.Duration { return p.conf.Clockskew }
-
-// authenticatorTime returns a time of the given clock that no other
-// authenticator of this provider has, in whole microseconds: some acceptors
-// tell replays by it.
-func (p *Provider) authenticatorTime(now time.Time) time.Time {
-	for {
-		last := p.lastTime.Load()
-		next := max(now.UnixMicro(), last+1)
-		if last-now.UnixMicro() > int64(time.Second/time.Microsecond) {
-			next = now.UnixMicro() // the clock was set back
-		}
-		if p.lastTime.CompareAndSwap(last, next) {
-			return time.UnixMicro(next)
-		}
-	}
-}
 
 // mechOf checks the mechanism that is asked for; empty is SPNEGO.
 func mechOf(op string, oid gss.OID) (gss.OID, error) {

@@ -29,7 +29,7 @@ func webOf(realm string) string { return "HTTP/web." + strings.ToLower(realm) }
 func alsoRealms(kdcs ...*krbtest.KDC) string {
 	var b strings.Builder
 	for _, k := range kdcs {
-		fmt.Fprintf(&b, "[realms]\n %s = {\n  kdc = %s\n }\n", k.Realm(), k.Addr())
+		fmt.Fprintf(&b, "[realms]\n %s = {\n  kdc = %s\n }\n", k.Realm(), overTCP(k))
 	}
 	return b.String()
 }
@@ -58,7 +58,7 @@ func TestOtherRealms(t *testing.T) {
 			a.Trust(b)
 			b.Trust(c)
 			p := provider(t, a, func(o *krb5.Options) {
-				o.Config = config(t, []string{a.Addr()}, "", alsoRealms(b, c)+test.sections)
+				o.Config = config(t, []string{overTCP(a)}, "", alsoRealms(b, c)+test.sections)
 			})
 			last := map[string]*krbtest.KDC{"B.TEST": b, "C.TEST": c}[test.last]
 			last.AddService("HTTP/second." + strings.ToLower(test.last))
@@ -136,7 +136,7 @@ func TestFallbackRealm(t *testing.T) {
 // address none but the first.
 func TestUnknownService(t *testing.T) {
 	kdc := realm(t)
-	p := provider(t, kdc)
+	p := provider(t, kdc, countable(t, kdc))
 	for host, requests := range map[string]int{"none.krb.test": 1, "10.1.2.3": 1, "short": 1, "web.other.test": 2} {
 		kdc.ResetRequests()
 		_, _, err := initiate(t.Context(), t, p, gss.InitiateOptions{Target: gss.HostBased("HTTP", host)})

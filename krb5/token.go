@@ -1,11 +1,9 @@
 package krb5
 
 import (
-	"crypto/md5"
-	"encoding/binary"
-	"hash"
-
 	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/internal/der"
+	"github.com/go-negotiate/negotiate/internal/etype"
 	"github.com/go-negotiate/negotiate/internal/krbmsg"
 	"github.com/go-negotiate/negotiate/internal/spnego"
 )
@@ -44,98 +42,82 @@ func errorToken(oid gss.OID, e *krbmsg.KRBError) []byte {
 	return spnego.AppendInitialToken(nil, oid, e.Append([]byte(idError)))
 }
 
-// gssChecksum is the checksum of the authenticator (RFC 4121, section 4.1.1).
-type gssChecksum struct {
-	bindings [md5.Size]byte // zero: none
-	flags    gss.Flags
-	deleg    []byte // KRB-CRED, with FlagDelegate
+// The messages below are encoded and encrypted in the buffer that is sent, since
+// a server or a client makes one for each request.
+
+// apReqToken makes the token with an AP-REQ.
+func apReqToken(oid gss.OID, options uint32, ticket []byte, key *etype.Key, auth *krbmsg.Authenticator) ([]byte, error) {
+	w := der.Writer{Buf: make([]byte, 0, len(ticket)+len(auth.Checksum.Sum)+512)}
+	frame := beginToken(&w, oid, idAPReq)
+	err := appendAPReq(&w, options, ticket, key, auth)
+	w.End(frame)
+	return w.Buf, err
 }
 
-const (
-	checksumLen = 24
-	delegOption = 1
-)
-
-func (c *gssChecksum) append(b []byte) []byte {
-	b = binary.LittleEndian.AppendUint32(b, md5.Size)
-	b = append(b, c.bindings[:]...)
-	b = binary.LittleEndian.AppendUint32(b, uint32(c.flags))
-	if c.flags.Has(gss.FlagDelegate) {
-		b = binary.LittleEndian.AppendUint16(b, delegOption)
-		b = binary.LittleEndian.AppendUint16(b, uint16(len(c.deleg)))
-		b = append(b, c.deleg...)
-	}
-	return b
+// apRepToken makes the token with an AP-REP.
+func apRepToken(oid gss.OID, key *etype.Key, part *krbmsg.EncAPRepPart) ([]byte, error) {
+	w := der.Writer{Buf: make([]byte, 0, 256)}
+	frame := beginToken(&w, oid, idAPRep)
+	err := appendAPRep(&w, key, part)
+	w.End(frame)
+	return w.Buf, err
 }
 
-// parseChecksum reads the checksum; extensions after the known part are passed
-// over.
-func parseChecksum(b []byte) (c gssChecksum, ok bool) {
-	if len(b) < checksumLen || binary.LittleEndian.Uint32(b) != md5.Size {
-		return c, false
-	}
-	copy(c.bindings[:], b[4:])
-	c.flags = gss.Flags(binary.LittleEndian.Uint32(b[20:]))
-	if !c.flags.Has(gss.FlagDelegate) {
-		return c, true
-	}
-	rest := b[checksumLen:]
-	if len(rest) < 4 || binary.LittleEndian.Uint16(rest) != delegOption {
-		return c, false
-	}
-	n := int(binary.LittleEndian.Uint16(rest[2:]))
-	if len(rest) < 4+n {
-		return c, false
-	}
-	c.deleg = rest[4 : 4+n]
-	return c, true
+// beginToken writes the frame of a token and its identifier (RFC 4121, section
+// 4.1), and returns the mark that ends it.
+func beginToken(w *der.Writer, oid gss.OID, id string) int {
+	frame := w.Begin(der.App(0))
+	mark := w.Begin(der.TagOID)
+	w.Buf = append(w.Buf, oid...)
+	w.End(mark)
+	w.Buf = append(w.Buf, id...)
+	return frame
 }
 
-// hashBindings is the Bnd field (RFC 4121, section 4.1.1.2).
-func hashBindings(cb *gss.ChannelBindings) (sum [md5.Size]byte) {
-	h := md5.New()
-	writeAddress(h, cb.InitiatorAddrType, cb.InitiatorAddress)
-	writeAddress(h, cb.AcceptorAddrType, cb.AcceptorAddress)
-	writeOctets(h, cb.ApplicationData)
-	h.Sum(sum[:0])
-	return sum
+// appendAPReq appends an AP-REQ with the authenticator encrypted under the
+// ticket's session key.
+func appendAPReq(w *der.Writer, options uint32, ticket []byte, key *etype.Key, auth *krbmsg.Authenticator) error {
+	app := w.Begin(der.App(krbmsg.TypeAPReq))
+	seq := w.Begin(der.TagSequence)
+	w.CtxInt(0, krbmsg.Version)
+	w.CtxInt(1, krbmsg.TypeAPReq)
+	w.CtxBits32(2, options)
+	w.CtxRaw(3, ticket)
+	err := appendSealed(w, 4, key, krbmsg.UsageAPReqAuthenticator, auth.Append)
+	w.End(seq)
+	w.End(app)
+	return err
 }
 
-func writeAddress(h hash.Hash, typ uint32, address []byte) {
-	h.Write(binary.LittleEndian.AppendUint32(nil, typ))
-	writeOctets(h, address)
+// appendAPRep appends an AP-REP.
+func appendAPRep(w *der.Writer, key *etype.Key, part *krbmsg.EncAPRepPart) error {
+	app := w.Begin(der.App(krbmsg.TypeAPRep))
+	seq := w.Begin(der.TagSequence)
+	w.CtxInt(0, krbmsg.Version)
+	w.CtxInt(1, krbmsg.TypeAPRep)
+	err := appendSealed(w, 2, key, krbmsg.UsageAPRepPart, part.Append)
+	w.End(seq)
+	w.End(app)
+	return err
 }
 
-func writeOctets(h hash.Hash, b []byte) {
-	h.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(b))))
-	h.Write(b)
-}
-
-// cbtAuthData is the authorization data by which an initiator says that it
-// presents channel bindings whenever it can (MS-KILE, section 3.2.5.8), so that
-// an acceptor may take their absence for an attack.
-func cbtAuthData() []krbmsg.TypedData {
-	var value [4]byte
-	binary.LittleEndian.PutUint32(value[:], krbmsg.APOptionsCBT)
-	inner := krbmsg.AppendTypedData(nil, []krbmsg.TypedData{{Type: krbmsg.ADAPOptions, Data: value[:]}})
-	return []krbmsg.TypedData{{Type: krbmsg.ADIfRelevant, Data: inner}}
-}
-
-// saysCBT reports whether cbtAuthData is among the authorization data.
-func saysCBT(data []krbmsg.TypedData) bool {
-	for _, d := range data {
-		if d.Type != krbmsg.ADIfRelevant {
-			continue
-		}
-		inner, err := krbmsg.ParseTypedData(d.Data)
-		if err != nil {
-			continue
-		}
-		for _, e := range inner {
-			if e.Type == krbmsg.ADAPOptions && len(e.Data) >= 4 && binary.LittleEndian.Uint32(e.Data)&krbmsg.APOptionsCBT != 0 {
-				return true
-			}
-		}
-	}
-	return false
+// appendSealed appends field n with EncryptedData, encrypting in place what
+// plain appends.
+func appendSealed(w *der.Writer, n uint8, key *etype.Key, usage uint32, plain func([]byte) []byte) error {
+	id := key.Type()
+	field := w.Begin(der.Ctx(n))
+	seq := w.Begin(der.TagSequence)
+	w.CtxInt(0, int64(id))
+	cipher := w.Begin(der.Ctx(2))
+	octets := w.Begin(der.TagOctetString)
+	start := len(w.Buf)
+	w.Buf = append(w.Buf, make([]byte, id.Confounder())...)
+	w.Buf = plain(w.Buf)
+	w.Buf = append(w.Buf, make([]byte, id.MACSize())...)
+	err := key.Seal(usage, w.Buf[start:])
+	w.End(octets)
+	w.End(cipher)
+	w.End(seq)
+	w.End(field)
+	return err
 }
