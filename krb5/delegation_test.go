@@ -2,6 +2,7 @@ package krb5_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"log/slog"
 	"strings"
 	"testing"
@@ -65,8 +66,10 @@ func TestDelegation(t *testing.T) {
 			if info := a.Info(); info.Flags.Has(gss.FlagDelegate) != test.delegated || (info.Delegated != nil) != test.delegated {
 				t.Errorf("the acceptor has %s and %v, want delegation: %t", info.Flags, info.Delegated, test.delegated)
 			}
-			if a.Info().Flags.Has(gss.FlagDelegatePolicy) {
-				t.Error("FlagDelegatePolicy is on the wire, where it means nothing")
+			token, _ := firstToken(t, p, gss.InitiateOptions{Flags: test.flags})
+			sent := gss.Flags(binary.LittleEndian.Uint32(spy(t, kdc.Keytab(service), token).auth.Checksum.Sum[20:]))
+			if sent.Has(gss.FlagDelegatePolicy) || sent.Has(gss.FlagDelegate) != test.delegated {
+				t.Errorf("the flags on the wire are %s", sent)
 			}
 			if got := strings.Contains(log.String(), "no credential is delegated"); got != (test.says != "") {
 				t.Errorf("the log tells of a missing delegation: %t", got)

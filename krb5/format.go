@@ -19,15 +19,6 @@ func (c *initiator) Format(s fmt.State, _ rune) { io.WriteString(s, c.String()) 
 func (c *initiator) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // String names the keytab.
-func (c *acceptor) String() string { return "krb5 acceptor context from the keytab " + c.cred.path }
-
-// Format writes what String returns.
-func (c *acceptor) Format(s fmt.State, _ rune) { io.WriteString(s, c.String()) }
-
-// LogValue logs what String returns.
-func (c *acceptor) LogValue() slog.Value { return slog.StringValue(c.String()) }
-
-// String names the keytab.
 func (d *dispatcher) String() string { return "krb5 acceptor context from the keytab " + d.cred.path }
 
 // Format writes what String returns.

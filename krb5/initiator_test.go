@@ -119,6 +119,15 @@ func TestInitiatorRefusesReply(t *testing.T) {
 		{"other usage", func(i *impostor, _ []byte) []byte {
 			return i.reply(t, i.session, krbmsg.UsageAPReqAuthenticator, right(i))
 		}, gss.ErrBadMIC, "has not proved"},
+		{"under a false label", func(i *impostor, _ []byte) []byte {
+			_, inner, _ := spnego.ParseInitialToken(i.reply(t, i.session, krbmsg.UsageAPRepPart, right(i)))
+			rep, err := krbmsg.ParseAPRep(inner[2:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			rep.Enc.EType = int32(etype.AES128SHA1)
+			return spnego.AppendInitialToken(nil, gss.MechKRB5, rep.Append([]byte("\x02\x00")))
+		}, gss.ErrBadMIC, "has not proved"},
 		{"sub-key too long", func(i *impostor, _ []byte) []byte {
 			part := right(i)
 			part.Subkey = krbmsg.EncryptionKey{Type: 18, Value: make([]byte, 33)}

@@ -1,16 +1,20 @@
 package krb5_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/internal/ccache"
 	"github.com/go-negotiate/negotiate/internal/kdcclient"
 	"github.com/go-negotiate/negotiate/internal/krbmsg"
+	"github.com/go-negotiate/negotiate/internal/principal"
 	"github.com/go-negotiate/negotiate/krb5"
 	"github.com/go-negotiate/negotiate/krbtest"
 )
@@ -354,4 +358,24 @@ func TestCapaths(t *testing.T) {
 	if err != nil || sc.Info().Initiator.Value != "alice@KRB.TEST" {
 		t.Errorf("with [capaths]: %v", err)
 	}
+}
+
+// A ticket by which another realm leads back to the client's own is in some
+// caches. It is no substitute for the client's own one.
+func TestTicketBackHome(t *testing.T) {
+	kdc := realm(t)
+	cc := kdc.CCache("alice")
+	c, _, err := ccache.ReadFile(cc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := c.Creds[0]
+	back.Server, back.EndTime = principal.TGS("B.TEST", "KRB.TEST"), back.EndTime.Add(time.Hour)
+	back.Ticket = bytes.Replace(back.Ticket, []byte("KRB.TEST"), []byte("BAD.TEST"), 1)
+	c.Creds = append(c.Creds, back)
+	if err := ccache.WriteFile(cc, c); err != nil {
+		t.Fatal(err)
+	}
+	p := provider(t, kdc, func(o *krb5.Options) { o.CCache = cc })
+	firstToken(t, p, gss.InitiateOptions{})
 }

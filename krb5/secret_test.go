@@ -185,4 +185,11 @@ func TestStrings(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
+	for _, v := range []any{i, a} {
+		var b bytes.Buffer
+		slog.New(slog.NewJSONHandler(&b, nil)).Info("", "context", v)
+		if !strings.Contains(b.String(), fmt.Sprint(v)) {
+			t.Errorf("the log does not tell what the context is: %s", &b)
+		}
+	}
 }

@@ -15,16 +15,9 @@ const (
 	idError = "\x03\x00"
 )
 
-// maxToken bounds the tokens that are read. A PAC of a user in very many groups
-// makes the largest ones, below 64 KiB.
-const maxToken = 128 << 10
-
 // splitToken cuts a context token into its identifier and its message. Tokens
 // under either number of the mechanism are taken.
 func splitToken(op string, tok []byte) (id string, msg []byte, err error) {
-	if len(tok) > maxToken {
-		return "", nil, defective(op, "a token of %d octets; at most %d are taken", len(tok), maxToken)
-	}
 	mech, inner, err := spnego.ParseInitialToken(tok)
 	switch {
 	case err != nil:

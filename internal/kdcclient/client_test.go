@@ -33,8 +33,17 @@ type network struct {
 
 	mu      sync.Mutex
 	dialed  []string
+	open    int // connections that the client has not closed
 	running sync.WaitGroup
 }
+
+// counted tells the network when it is closed for the first time.
+type counted struct {
+	net.Conn
+	close func() error
+}
+
+func (c counted) Close() error { return c.close() }
 
 func (n *network) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	key := network + " " + address
@@ -50,7 +59,25 @@ func (n *network) dial(ctx context.Context, network, address string) (net.Conn, 
 		defer server.Close()
 		s(server)
 	})
-	return client, nil
+	n.mu.Lock()
+	n.open++
+	n.mu.Unlock()
+	return counted{client, sync.OnceValue(func() error {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.open--
+		return client.Close()
+	})}, nil
+}
+
+// checkClosed asserts that nothing of the client is left.
+func (n *network) checkClosed(t *testing.T) {
+	t.Helper()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.open != 0 {
+		t.Errorf("%d connections are open", n.open)
+	}
 }
 
 func (n *network) client(servers ...kdcclient.Server) *kdcclient.Client {
@@ -260,6 +287,7 @@ func TestExchange(t *testing.T) {
 				}
 				start := time.Now()
 				got, err := c.Exchange(t.Context(), "R", req)
+				n.checkClosed(t)
 				if took := time.Since(start); took != test.took {
 					t.Errorf("it took %v, want %v", took, test.took)
 				}
@@ -331,6 +359,7 @@ func TestExchangeCancelled(t *testing.T) {
 				time.AfterFunc(1500*time.Millisecond, func() { cancel(cause) })
 				start := time.Now()
 				_, err := c.Exchange(ctx, "R", request)
+				n.checkClosed(t)
 				if took := time.Since(start); took != 1500*time.Millisecond {
 					t.Errorf("it returned after %v, want at once after 1.5s", took)
 				}

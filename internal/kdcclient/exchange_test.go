@@ -89,6 +89,7 @@ func newRealm(t *testing.T, name string, ids ...etype.ID) *kdc.Realm {
 		{Name: "locked", Password: password, Policy: kdc.Policy{Locked: true}},
 		{Name: "old", Password: password, Policy: kdc.Policy{PasswordExpired: true}},
 		{Name: "trusting", Password: password, Policy: kdc.Policy{NoPreauth: true}},
+		{Name: "single", Password: password, Policy: kdc.Policy{NoPreauth: true}, Enctypes: []etype.ID{etype.AES256SHA1}},
 		{Name: "HTTP/web." + domain},
 	} {
 		if err := r.Add(e); err != nil {
@@ -235,6 +236,25 @@ func otherServer(rep *krbmsg.KDCRep) {
 }
 
 func otherClient(rep *krbmsg.KDCRep) { rep.Client = principal.New("A.TEST", "mallory") }
+
+// Somebody on the way asks for a session key of another type than the client.
+func TestASOtherSessionKey(t *testing.T) {
+	w := realmA(t)
+	w.request = func(req []byte) []byte {
+		m, err := krbmsg.ParseKDCReq(req)
+		if err != nil {
+			t.Error(err)
+		}
+		m.RawBody, m.Body.ETypes = nil, []int32{19, 18}
+		return m.Append(nil)
+	}
+	r := asRequest("single")
+	r.ETypes = []int32{18}
+	tgt, err := w.client().AS(t.Context(), r)
+	if !errors.Is(err, kdcclient.ErrBadReply) || tgt != nil || !strings.Contains(err.Error(), "session key is of type aes128-cts-hmac-sha256-128, which was not offered") {
+		t.Errorf("got %v, %v", tgt, err)
+	}
+}
 
 // What somebody on the way alters is found.
 func TestASAltered(t *testing.T) {
