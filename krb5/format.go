@@ -6,8 +6,8 @@ import (
 	"log/slog"
 )
 
-// Contexts hold keys. Whatever verb they are printed with, and wherever they are
-// logged, only what they are for is shown.
+// Contexts hold keys. However they are printed or logged, only what they are for
+// is shown.
 
 // String names the target.
 func (c *initiator) String() string { return "krb5 initiator context for " + c.target.String() }
@@ -20,9 +20,6 @@ func (c *initiator) LogValue() slog.Value { return slog.StringValue(c.String()) 
 
 // String names the keytab.
 func (d *dispatcher) String() string { return "krb5 acceptor context from the keytab " + d.cred.path }
-
-// Format writes what String returns.
-func (d *dispatcher) Format(s fmt.State, _ rune) { io.WriteString(s, d.String()) }
 
 // LogValue logs what String returns.
 func (d *dispatcher) LogValue() slog.Value { return slog.StringValue(d.String()) }

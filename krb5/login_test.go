@@ -122,15 +122,18 @@ func TestGetPanics(t *testing.T) {
 			})
 		}()
 		<-begun
-		result := make(chan error)
+		result := make(chan *kdcclient.Ticket)
 		go func() {
-			_, err := l.get(t.Context(), tgtKey("R"), func(context.Context) (*kdcclient.Ticket, error) { return ticket, nil })
-			result <- err
+			got, err := l.get(t.Context(), tgtKey("R"), func(context.Context) (*kdcclient.Ticket, error) { return ticket, nil })
+			if err != nil {
+				t.Error(err)
+			}
+			result <- got
 		}()
 		synctest.Wait()
 		close(release)
-		if err := <-result; err != nil {
-			t.Error(err)
+		if got := <-result; got != ticket {
+			t.Errorf("one that waited got %v", got)
 		}
 	})
 }
@@ -255,5 +258,19 @@ func TestCloseWipes(t *testing.T) {
 	a.Close()
 	if *i.secret != (contextKey{}) || *a.secret != (contextKey{}) {
 		t.Error("a closed context has its key")
+	}
+}
+
+func TestMakeRoom(t *testing.T) {
+	files := make(map[string]int)
+	for i := range 3 * maxFiles {
+		makeRoom(files)
+		files[fmt.Sprint(i)] = i
+		if len(files) > maxFiles {
+			t.Fatalf("%d files are remembered", len(files))
+		}
+	}
+	if len(files) != maxFiles {
+		t.Errorf("%d files are remembered, want %d", len(files), maxFiles)
 	}
 }

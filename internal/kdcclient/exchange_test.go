@@ -414,6 +414,102 @@ func TestTGSAltered(t *testing.T) {
 	}
 }
 
+// mad is a KDC that knows the realm's keys and answers as change says.
+func mad(t *testing.T, w *wire, change func(*krbmsg.KDCRep, *krbmsg.EncKDCRepPart)) {
+	t.Helper()
+	kt, err := w.realms["A.TEST"].Keytab("krbtgt/A.TEST")
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(key *etype.Key, usage uint32, cipher []byte) []byte {
+		plain, err := key.AppendDecrypt(nil, usage, cipher)
+		if err != nil {
+			t.Error(err)
+		}
+		return plain
+	}
+	key := func(k krbmsg.EncryptionKey) *etype.Key {
+		key, err := etype.NewKey(etype.ID(k.Type), k.Value)
+		if err != nil {
+			t.Error(err)
+		}
+		return key
+	}
+	w.reply = func(reply []byte) []byte {
+		req, err := krbmsg.ParseKDCReq(w.sent[len(w.sent)-1])
+		if err != nil || req.Type != krbmsg.TypeTGSReq {
+			return reply
+		}
+		header, _ := krbmsg.FindPAData(req.PAData, krbmsg.PATGSReq)
+		ap, err := krbmsg.ParseAPReq(header)
+		if err != nil {
+			t.Error(err)
+		}
+		tgs := key(krbmsg.EncryptionKey{Type: kt.Entries[0].KeyType, Value: kt.Entries[0].Key})
+		ticket, err := krbmsg.ParseEncTicketPart(open(tgs, krbmsg.UsageTicket, ap.Ticket.Enc.Cipher))
+		if err != nil {
+			t.Error(err)
+		}
+		session := key(ticket.Key)
+		auth, err := krbmsg.ParseAuthenticator(open(session, krbmsg.UsageTGSReqAuthenticator, ap.Authenticator.Cipher))
+		if err != nil {
+			t.Error(err)
+		}
+		subkey := key(auth.Subkey)
+		rep, err := krbmsg.ParseKDCRep(krbmsg.TypeTGSRep, reply)
+		if err != nil {
+			t.Error(err)
+		}
+		part, err := krbmsg.ParseEncKDCRepPart(open(subkey, krbmsg.UsageTGSRepSubkey, rep.Enc.Cipher))
+		if err != nil {
+			t.Error(err)
+		}
+		change(&rep, &part)
+		if rep.Enc.Cipher, err = subkey.AppendEncrypt(nil, krbmsg.UsageTGSRepSubkey, part.Append(krbmsg.TypeTGSRep, nil)); err != nil {
+			t.Error(err)
+		}
+		return rep.Append(nil)
+	}
+}
+
+// Not even the KDC can have the client take what it did not ask for.
+func TestTGSOfMadKDC(t *testing.T) {
+	evil := principal.Service("A.TEST", "HTTP", "evil.a.test")
+	for _, test := range []struct {
+		name   string
+		change func(*krbmsg.KDCRep, *krbmsg.EncKDCRepPart)
+		text   string // of the error; "": it is taken
+	}{
+		{"as it is", func(*krbmsg.KDCRep, *krbmsg.EncKDCRepPart) {}, ""},
+		{"nonce", func(_ *krbmsg.KDCRep, p *krbmsg.EncKDCRepPart) { p.Nonce++ }, "nonce"},
+		{"another service", func(r *krbmsg.KDCRep, p *krbmsg.EncKDCRepPart) {
+			p.Server = evil
+			r.Ticket = krbmsg.Ticket{Server: evil, Enc: r.Ticket.Enc}
+		}, "ticket for HTTP/evil.a.test@A.TEST, not for HTTP/web.a.test@A.TEST"},
+		{"another service than the ticket's", func(_ *krbmsg.KDCRep, p *krbmsg.EncKDCRepPart) { p.Server = evil }, "calls the service HTTP/evil.a.test"},
+		{"a session key of a type not offered", func(_ *krbmsg.KDCRep, p *krbmsg.EncKDCRepPart) {
+			p.Key = krbmsg.EncryptionKey{Type: 23, Value: make([]byte, 16)}
+		}, "session key is of type arcfour-hmac"},
+		{"a session key of the wrong size", func(_ *krbmsg.KDCRep, p *krbmsg.EncKDCRepPart) { p.Key.Value = p.Key.Value[:5] }, "session key"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := realmA(t)
+			r := kdcclient.TGSRequest{TGT: tgt(t, w), Server: principal.Service("", "HTTP", "web.a.test"), ETypes: allTypes}
+			mad(t, w, test.change)
+			got, err := w.client().TGS(t.Context(), r)
+			if test.text == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if !errors.Is(err, kdcclient.ErrBadReply) || got != nil || !strings.Contains(err.Error(), test.text) {
+				t.Errorf("got %v, %v, want ErrBadReply with %q", got, err, test.text)
+			}
+		})
+	}
+}
+
 // A service that the client did not ask for by this name is taken only where
 // it let the KDC decide.
 func TestTGSCanonicalize(t *testing.T) {
