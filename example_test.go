@@ -409,3 +409,30 @@ func setenv(name, value string) (restore func()) {
 		}
 	}
 }
+
+// Tokens for the servers of a company only, by https only, and the credential
+// itself for one of them.
+func ExampleAllowHosts() {
+	t := &negotiate.Transport{
+		Allow:           negotiate.AllowHosts("https://*.corp.example.com", "https://portal.example.net:8443"),
+		Delegation:      negotiate.DelegateIfTrusted,
+		AllowDelegation: negotiate.AllowHosts("front.corp.example.com"),
+	}
+	for _, url := range []string{
+		"https://front.corp.example.com/",
+		"https://wiki.corp.example.com/",
+		"http://wiki.corp.example.com/",
+		"https://corp.example.com.evil.test/",
+	} {
+		req, err := http.NewRequest(http.MethodGet, url, nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s: token %t, credential %t\n", url, t.Allow(req), t.Allow(req) && t.AllowDelegation(req))
+	}
+	// Output:
+	// https://front.corp.example.com/: token true, credential true
+	// https://wiki.corp.example.com/: token true, credential false
+	// http://wiki.corp.example.com/: token false, credential false
+	// https://corp.example.com.evil.test/: token false, credential false
+}

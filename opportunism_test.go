@@ -127,6 +127,9 @@ func TestRedirect(t *testing.T) {
 		{"always, allowed, downgrade", &Transport{Opportunistic: OpportunisticAlways, Allow: allow}, true, false, none},
 		{"delegate", &Transport{Delegation: DelegateAlways}, false, false, none},
 		{"delegate, same origin", &Transport{Delegation: DelegateAlways, Opportunistic: OpportunisticAlways}, false, true, delegated},
+		{"delegate, delegation allowed", &Transport{Delegation: DelegateAlways, AllowDelegation: allow}, false, false, none + " delegated"},
+		{"delegate, delegation allowed, downgrade", &Transport{Delegation: DelegateAlways, AllowDelegation: allow}, true, false, none},
+		{"delegate, allowed, delegation not", &Transport{Delegation: DelegateAlways, Allow: allow, AllowDelegation: AllowHosts()}, false, false, none},
 		{"delegate, allowed", &Transport{Delegation: DelegateAlways, Opportunistic: OpportunisticAlways, Allow: allow}, false, false, delegated},
 	}
 	for _, tt := range tests {
