@@ -56,7 +56,7 @@ func ParseName(name string) (Name, error) {
 	case "KEYRING", "MEMORY", "API", "MSLSA":
 		return n, fmt.Errorf("%w: %q belongs to the C library or the kernel; use FILE: or DIR:, in KRB5CCNAME or as default_ccache_name in krb5.conf", ErrUnsupportedType, name)
 	}
-	return n, fmt.Errorf("%w: %q; use FILE: or DIR:", ErrUnsupportedType, name)
+	return n, fmt.Errorf("%w: %q; use a FILE: or DIR: cache", ErrUnsupportedType, name)
 }
 
 // DefaultName returns the name of the default cache, as MIT chooses it:
