@@ -28,13 +28,14 @@ var apart = []string{"krb5/protect.go"}
 
 // internal are messages of theirs that no person sees, or not by themselves.
 var internal = []string{
-	"the context needs another token",                                       // Handler answers with a challenge
-	"the request has no Authorization of scheme Negotiate",                  // likewise
-	"negotiate: the request is being sent again",                            // ends what reads for a leg that is over
-	"negotiate: the rest of this body was not read, to free its connection", // at the end of a long 401
-	"ticket for …: …",                                                       // is passed over
-	"the request does not fit into a datagram",                              // leads to TCP
-	"…: the reply cannot be decrypted with this password or key",            // KDC_ERR_PREAUTH_FAILED
+	"the context needs another token",                                                 // Handler answers with a challenge
+	"the request has no Authorization of scheme Negotiate",                            // likewise
+	"negotiate: the request is being sent again",                                      // ends what reads for a leg that is over
+	"negotiate: the rest of this body was not read, to free its connection",           // at the end of a long 401
+	"ticket for …: …",                                                                 // is passed over
+	"a context that hides its initiator cannot be made here: leave FlagAnonymous out", // the Transport does
+	"the request does not fit into a datagram",                                        // leads to TCP
+	"…: the reply cannot be decrypted with this password or key",                      // KDC_ERR_PREAUTH_FAILED
 	"delegation: …",         // is within a failure of initiate
 	"it returned none",      // is within "Handler.Certificate: …"
 	"it has no certificate", // is within "Server.TLSConfig.Certificates[…]: …"

@@ -236,6 +236,13 @@ func TestInitiatorIsRefused(t *testing.T) {
 	})
 }
 
+// Who wants to stay unknown is not named instead.
+func TestNotAnonymous(t *testing.T) {
+	p := provider(t, realm(t))
+	_, err := p.Initiate(t.Context(), gss.InitiateOptions{Target: target, Flags: gss.FlagMutual | gss.FlagAnonymous})
+	wantError(t, err, []error{gss.ErrUnavailable}, "FlagAnonymous")
+}
+
 // A token of the acceptor comes after the first of the initiator, not before.
 func TestInitiatorSpeaksFirst(t *testing.T) {
 	p := provider(t, realm(t))

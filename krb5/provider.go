@@ -204,8 +204,8 @@ func checkSources(o gss.CredentialOptions) error {
 // krb5. Nothing is fetched before the first Step. FlagDelegate forwards the
 // ticket-granting ticket if it is forwardable, FlagDelegatePolicy if moreover
 // the realm trusts the service (OK-AS-DELEGATE); if it cannot be, the context
-// comes about without delegation, and Info and the log tell. Lifetime is not
-// used: a context lasts as long as its ticket.
+// comes about without delegation, and Info and the log tell. FlagAnonymous is
+// refused. Lifetime is not used: a context lasts as long as its ticket.
 func (p *Provider) Initiate(ctx context.Context, o gss.InitiateOptions) (gss.SecContext, error) {
 	mech, err := mechOf("initiate", o.Mechanism)
 	if err != nil {
@@ -213,6 +213,9 @@ func (p *Provider) Initiate(ctx context.Context, o gss.InitiateOptions) (gss.Sec
 	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
+	}
+	if o.Flags.Has(gss.FlagAnonymous) {
+		return nil, failure(gss.ErrUnavailable, "initiate", "a context that hides its initiator cannot be made here: leave FlagAnonymous out")
 	}
 	target, err := p.serviceName("initiate", o.Target)
 	if err != nil {
