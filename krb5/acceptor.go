@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
@@ -142,68 +141,6 @@ func (c *acceptor) accept(in []byte) ([]byte, error) {
 	return c.answer(&auth)
 }
 
-// openTicket decrypts the ticket, unless it was decrypted before.
-func (c *acceptor) openTicket(t *krbmsg.Ticket, keys *keytabFile, hash ticketHash) (*openedTicket, error) {
-	if o := keys.opened.find(hash); o != nil && c.cred.matches(o.server) {
-		return o, nil
-	}
-	plain, by, code := keys.table.open(t, c.cred.matches)
-	if code != 0 {
-		return nil, refuse(gss.ErrFailure, code, "%w", c.explainKeys(code, t, keys.table))
-	}
-	defer clear(plain)
-	part, err := krbmsg.ParseEncTicketPart(plain)
-	if err != nil {
-		return nil, refuse(gss.ErrDefectiveToken, krbmsg.ErrModified, "%w", err)
-	}
-	session, err := etype.NewKey(etype.ID(part.Key.Type), part.Key.Value)
-	if err != nil || !c.p.permitted(part.Key.Type) {
-		return nil, refuse(gss.ErrDefectiveToken, krbmsg.ErrETypeNoSupp, "the ticket's session key is of type %s, which is not permitted", etype.ID(part.Key.Type))
-	}
-	o := &openedTicket{server: by.principal, client: part.Client, session: session, flags: part.Flags, start: part.StartTime, end: part.EndTime}
-	if o.start.IsZero() {
-		o.start = part.AuthTime
-	}
-	o.transited = c.p.checkTransited(&part, by.principal.Realm)
-	return o, nil
-}
-
-// checkTicket checks that the ticket is valid now (RFC 4120, section 3.2.3).
-func (c *acceptor) checkTicket(t *openedTicket, now time.Time) error {
-	skew := c.p.skew()
-	switch {
-	case t.flags&krbmsg.FlagInvalid != 0:
-		return refuse(gss.ErrFailure, krbmsg.ErrTktNYV, "the ticket of %s is post-dated and has not been validated", t.client)
-	case t.start.Sub(now) > skew:
-		return refuse(gss.ErrFailure, krbmsg.ErrTktNYV, "the ticket of %s is valid only from %s on, and it is %s: compare this machine's clock with the KDC's", t.client, t.start.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
-	case now.Sub(t.end) > skew:
-		return refuse(gss.ErrCredentialsExpired, krbmsg.ErrTktExpired, "the ticket of %s expired at %s, and it is %s", t.client, t.end.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
-	case t.client.Realm == "" || len(t.client.Components) == 0:
-		return refuse(gss.ErrDefectiveToken, krbmsg.ErrBadMatch, "the ticket names no client")
-	case t.transited != nil:
-		return refuse(gss.ErrUnauthorized, errPathNotAccepted, "the ticket of %s: %w", t.client, t.transited)
-	}
-	return nil
-}
-
-// explainKeys tells why no key opens a ticket, and what to do about it.
-func (c *acceptor) explainKeys(code krbmsg.ErrorCode, t *krbmsg.Ticket, keys keyTable) error {
-	switch code {
-	case krbmsg.ErrNotUs:
-		have := "nothing usable"
-		if len(keys) > 0 {
-			have = keys[0].principal.String()
-		}
-		if !c.cred.want.IsZero() {
-			return fmt.Errorf("the ticket is for %s, and only those for %s are accepted: have the client use that as its target", t.Server, c.cred.want)
-		}
-		return fmt.Errorf("the ticket is for %s, and the keytab %s has no such principal (the first it has is %s): add its key, or have the client use another target", t.Server, c.cred.path, have)
-	case krbmsg.ErrNoKey:
-		return fmt.Errorf("the ticket for %s is encrypted with %s, of which the keytab %s has no permitted key: export the keytab again", t.Server, etype.ID(t.Enc.EType), c.cred.path)
-	}
-	return fmt.Errorf("the ticket for %s (key version %d) does not open with the keys in the keytab %s: the service was rekeyed, export the keytab again", t.Server, t.Enc.KVNO, c.cred.path)
-}
-
 func (c *acceptor) openAuthenticator(req *krbmsg.APReq, t *openedTicket, dst []byte) ([]byte, error) {
 	if req.Authenticator.EType != int32(t.session.Type()) {
 		return nil, refuse(gss.ErrDefectiveToken, krbmsg.ErrBadIntegrity, "the authenticator is encrypted with %s, and the ticket's key is of type %s", etype.ID(req.Authenticator.EType), t.session.Type())
@@ -230,12 +167,6 @@ func (c *acceptor) readAuthenticator(plain []byte, t *openedTicket, now time.Tim
 		return auth, refuse(gss.ErrDefectiveToken, krbmsg.ErrETypeNoSupp, "the authenticator's sub-key has %d octets", len(auth.Subkey.Value))
 	}
 	return auth, nil
-}
-
-// anonymous reports whether a ticket hides its client (RFC 8062).
-func (t *openedTicket) anonymous() bool {
-	n := t.client.Components
-	return t.flags&krbmsg.FlagAnonymousTick != 0 || len(n) == 2 && n[0] == "WELLKNOWN" && n[1] == "ANONYMOUS"
 }
 
 // acceptedFlags are those that the initiator may set by itself. Mutual
