@@ -86,7 +86,7 @@ var (
 )
 
 var (
-	errRefused    = errors.New("the server refused the token; its clock, its keytab and the target name are the usual causes")
+	errRefused    = errors.New("the server refused the token; its clock, its keytab, the target name and, over TLS, missing channel bindings are the usual causes")
 	errWithdrawn  = errors.New("the server refused the token and no longer offers Negotiate")
 	errStillAsks  = errors.New("the context is complete and the server answers 401 all the same; the identity may lack a permission")
 	errTooLong    = fmt.Errorf("the context is not complete after %d legs", maxLegs)
