@@ -3,6 +3,7 @@ package negotiate
 import (
 	"bufio"
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -122,6 +123,11 @@ func selfSigned(t *testing.T, host string) tls.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return selfSignedBy(t, host, key)
+}
+
+func selfSignedBy(t *testing.T, host string, key crypto.Signer) tls.Certificate {
+	t.Helper()
 	serial, _ := rand.Int(rand.Reader, big.NewInt(1<<62))
 	tmpl := &x509.Certificate{
 		SerialNumber: serial, DNSNames: []string{host},
