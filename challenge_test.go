@@ -86,7 +86,7 @@ func TestNegotiateChallenge(t *testing.T) {
 		{"a parameter", []string{"Negotiate token=abc"}, true, "", true},
 		{"rubbish", []string{"Negotiate ***"}, true, "", true},
 		{"two tokens", []string{"Negotiate YWJj YWJj"}, true, "", true},
-		{"too long", []string{"Negotiate " + strings.Repeat("A", maxToken*4/3+8)}, true, "", true},
+		{"too long", []string{"Negotiate " + strings.Repeat("A", (maxToken/3+2)*4)}, true, "", true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,0 +1,27 @@
+package krb5
+
+import (
+	"fmt"
+	"testing"
+)
+
+// What a provider remembers of tickets and files has a bound, and the newest stays.
+func TestMemoryIsBounded(t *testing.T) {
+	var opened openedTickets
+	files := make(map[string]int)
+	for i := range 3 * maxOpened {
+		h := ticketHash{byte(i), byte(i >> 8)}
+		opened.add(h, new(openedTicket))
+		if opened.find(h) == nil {
+			t.Fatalf("the ticket that was opened last, the %dth, is forgotten", i+1)
+		}
+		makeRoom(files)
+		files[fmt.Sprint(i)] = i
+	}
+	if len(opened.tickets) > maxOpened || len(opened.order) > maxOpened {
+		t.Errorf("%d tickets are remembered, want %d at most", len(opened.tickets), maxOpened)
+	}
+	if len(files) > maxFiles {
+		t.Errorf("%d files are remembered, want %d at most", len(files), maxFiles)
+	}
+}
