@@ -384,3 +384,94 @@ func TestSharedBodyEndsOnce(t *testing.T) {
 	p.mu.Unlock()
 	assertPoolEmpty(t, tr)
 }
+
+// TestNewLoginAndOtherCredentials closes the connection of the old login also if
+// other credentials have been in use since, and one that was made its own only
+// after the new login was seen.
+func TestNewLoginAndOtherCredentials(t *testing.T) {
+	t.Run("in use", func(t *testing.T) {
+		s := startServer(t, bound)
+		started, release := make(chan struct{}), make(chan struct{})
+		s.next = func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/slow" {
+				w.(http.Flusher).Flush()
+				close(started)
+				<-release
+			}
+		}
+		p := gsstest.New(gsstest.Options{})
+		tr := &Transport{Provider: p}
+		c := s.client(t, tr)
+		slow := make(chan error)
+		go func() {
+			_, err := do(t, c, newRequest(t, "GET", s.URL+"/slow", nil))
+			slow <- err
+		}()
+		<-started
+		p.SetDefault("bob")
+		get(t, c, s.URL+"/open")
+		following, err := p.Acquire(t.Context(), gss.CredentialOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer following.Close()
+		do(t, c, newRequestAs(t, following, s.URL+"/open"))
+		close(release)
+		if err := <-slow; err != nil {
+			t.Error(err)
+		}
+		waitFor(t, func() bool { return len(owners(tr)) == 0 })
+	})
+	t.Run("not yet owned", func(t *testing.T) {
+		s := startServer(t, bound)
+		p := gsstest.New(gsstest.Options{})
+		tr := &Transport{Provider: p}
+		c := s.client(t, tr)
+		p.Inject(gsstest.Fault{Op: gsstest.OpInitiate, Times: 1, Do: func(context.Context) error {
+			p.SetDefault("bob")
+			get(t, c, s.URL+"/open")
+			return nil
+		}})
+		if a := get(t, c, s.URL+"/private"); a.body != "hello alice@EXAMPLE.TEST" {
+			t.Errorf("got %q", a.body)
+		}
+		waitFor(t, func() bool { return len(owners(tr)) == 0 })
+	})
+}
+
+// TestAbandonedContext gives up a context in its middle, on a connection that
+// others may use. Its server waits for the rest, so nobody begins another there.
+func TestAbandonedContext(t *testing.T) {
+	s := startH2(t)
+	p := gsstest.New(gsstest.Options{Legs: 2})
+	ctx, cancel := context.WithCancel(t.Context())
+	p.Inject(gsstest.Fault{Op: gsstest.OpInitiateStep, Step: 2, Times: 1, Do: func(ctx context.Context) error { cancel(); return gsstest.Block(ctx) }})
+	c := s.client(t, &Transport{Provider: p})
+	if _, err := c.Do(newRequest(t, "GET", s.URL, nil).WithContext(ctx)); err == nil {
+		t.Fatal("the request was not cancelled")
+	}
+	if a := get(t, c, s.URL); a.StatusCode != 200 || s.shape() != "C1 C1+ C2 C2+ C2+" {
+		t.Errorf("got %d, the server saw %s", a.StatusCode, s.shape())
+	}
+}
+
+// TestMutualOnCleanConnection has a server that asks once a connection, and a
+// redirect after which no token may go out unasked. There has to be a connection
+// on which the server asks.
+func TestMutualOnCleanConnection(t *testing.T) {
+	s := startServer(t, bound)
+	base := s.base(t)
+	base.DialContext = dialHere
+	s.next = func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/away" {
+			http.Redirect(w, r, s.at(webHost, "/private"), http.StatusFound)
+		}
+	}
+	c := s.client(t, &Transport{Base: base, Mutual: MutualRequired})
+	c.CheckRedirect = nil
+	for _, url := range []string{s.at(webHost, "/private"), s.at(otherHost, "/away")} {
+		if a := get(t, c, url); a.StatusCode != 200 || !a.ex.MutualVerified || a.ex.Opportunistic {
+			t.Errorf("%s: got %d, %+v", url, a.StatusCode, a.ex)
+		}
+	}
+}

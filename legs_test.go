@@ -412,3 +412,25 @@ func TestNoHTTP1ToFallBackTo(t *testing.T) {
 		}
 	}
 }
+
+// TestConnectionLostByLongBody has a server whose 401 in the middle of a context
+// is too long to be read. What is left of the context cannot go elsewhere.
+func TestConnectionLostByLongBody(t *testing.T) {
+	s := startServer(t, func(s *testServer) {
+		s.before = func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") != "" {
+				s.padding = 4 * maxDrain
+			}
+		}
+	})
+	c := s.client(t, &Transport{Provider: gsstest.New(gsstest.Options{Legs: 2})})
+	resp, err := c.Get(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	ex, _ := ExchangeFrom(resp)
+	if resp.StatusCode != 401 || stage(t, ex) != StageConnection || s.shape() != "C1 C1+" {
+		t.Errorf("got %d, %v, the server saw %s", resp.StatusCode, ex.Err, s.shape())
+	}
+}

@@ -326,11 +326,11 @@ func (n *negotiation) proceed(resp *http.Response, in []byte) ([]byte, error) {
 		n.reject(err)
 		return n.again(resp)
 	}
-	return n.further(resp, out)
+	return n.further(out)
 }
 
 // further is the token out, as a further leg of the context, if it can be sent.
-func (n *negotiation) further(resp *http.Response, out []byte) ([]byte, error) {
+func (n *negotiation) further(out []byte) ([]byte, error) {
 	switch {
 	case len(out) == 0 && n.session.done:
 		return n.giveUp(&ExchangeError{StageRejected, errStillAsks})
@@ -340,8 +340,6 @@ func (n *negotiation) further(resp *http.Response, out []byte) ([]byte, error) {
 		return n.giveUp(&ExchangeError{StageStep, errTooLong})
 	case n.c.pool == nil:
 		return n.giveUp(&ExchangeError{StageConnection, errUnpinned})
-	case resp.Close || n.conn.cc.Err() != nil:
-		return n.giveUp(&ExchangeError{StageConnection, errConnClosed})
 	}
 	return out, nil
 }
@@ -353,7 +351,7 @@ func (n *negotiation) ask(resp *http.Response, in []byte) ([]byte, error) {
 	out, err := n.step(in)
 	switch {
 	case err == nil:
-		return n.further(resp, out)
+		return n.further(out)
 	case n.ctx.Err() != nil:
 		return nil, context.Cause(n.ctx)
 	case errors.Is(err, gss.ErrNoContext): // it takes no token any more

@@ -263,6 +263,42 @@ func TestIdentitiesNeverCrossAtProxy(t *testing.T) {
 	}
 }
 
+// TestProxyKnowsClientsApart has clients that are known to the proxy only,
+// and clients that have no credential. What a connection to the server carries is
+// of one of them.
+func TestProxyKnowsClientsApart(t *testing.T) {
+	eachHop(t, func(t *testing.T, h hop, s *testServer, p *testProxy) {
+		provider := gsstest.New(gsstest.Options{})
+		tr := &Transport{Provider: provider}
+		c := p.through(t, s, tr)
+		creds := map[string]gss.Credential{"alice": as(t, provider, "alice"), "bob": as(t, provider, "bob"), "": nil}
+		for range 3 {
+			for who, cred := range creds {
+				req := newRequestAs(t, cred, s.at(webHost, "/open"))
+				req.Header.Set("X-Who", who)
+				a, err := do(t, c, req)
+				if who == "" && err == nil && a.StatusCode != 407 {
+					t.Errorf("somebody without a credential passed the proxy: %d", a.StatusCode)
+				}
+				if who != "" && (err != nil || a.StatusCode != 200) {
+					t.Errorf("%s: got %+v, %v", who, a.Response, err)
+				}
+			}
+		}
+		on := make(map[int64]string)
+		for _, r := range s.requests() {
+			who := r.header.Get("X-Who")
+			if was, ok := on[r.conn]; ok && was != who {
+				t.Errorf("requests of %q and %q came by one connection", was, who)
+			}
+			on[r.conn] = who
+		}
+		if len(on) != 2 {
+			t.Errorf("%d connections for two clients", len(on))
+		}
+	})
+}
+
 // initiatorOf is whom a first token is of.
 func initiatorOf(t *testing.T, value string) string {
 	if value == "" {

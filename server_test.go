@@ -36,6 +36,7 @@ type testServer struct {
 	before     func(http.ResponseWriter, *http.Request) // runs first
 	final      func(token []byte) []byte                // alters the last token; nil does not
 	refuse     func(name string) bool                   // refuses whoever has authenticated
+	padding    int                                      // lengthens the body of a 401
 	conns      atomic.Int64
 	open       connCount
 
@@ -205,6 +206,7 @@ func (s *testServer) ask(w http.ResponseWriter, token []byte) {
 	w.Header()["Www-Authenticate"] = h
 	w.WriteHeader(http.StatusUnauthorized)
 	io.WriteString(w, "who are you?")
+	w.Write(make([]byte, s.padding))
 }
 
 // accept takes a token and returns whose it is, or answers 401.
