@@ -23,6 +23,7 @@ type tunnel struct {
 	addr  string // of the server
 
 	conn   net.Conn
+	watch  func() bool // ends what ends conn's waits with the context
 	in     *bufio.Reader
 	reused bool // the proxy has answered on conn
 	own    bool // the caller's transport authenticates by itself
@@ -51,6 +52,7 @@ func (t *tunnel) dial(ctx context.Context) (net.Conn, error) {
 
 func (t *tunnel) drop() {
 	if t.conn != nil {
+		t.watch()
 		t.conn.Close()
 	}
 	t.conn, t.reused = nil, false
@@ -165,7 +167,9 @@ func (t *tunnel) finish(ctx context.Context, resp *http.Response) (net.Conn, err
 	if t.in.Buffered() > 0 {
 		return nil, proxyError(proxy, resp.Status, errors.New("it sent data of its own into the tunnel"))
 	}
-	t.conn.SetDeadline(time.Time{})
+	if !t.watch() {
+		return nil, context.Cause(ctx) // it may yet set the deadline
+	}
 	return t.conn, nil
 }
 
@@ -181,13 +185,6 @@ func (t *tunnel) connect(ctx context.Context, token []byte) (resp *http.Response
 	if err != nil {
 		return nil, nil, err
 	}
-	conn := t.conn // what runs late must not find another one there
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
-	defer func() {
-		if !stop() && err == nil {
-			err = context.Cause(ctx)
-		}
-	}()
 	if err := req.Write(t.conn); err != nil {
 		return nil, nil, t.dropped(err)
 	}
@@ -248,5 +245,6 @@ func (t *tunnel) dialProxy(ctx context.Context) error {
 		return &net.OpError{Op: "proxyconnect", Net: "tcp", Err: err}
 	}
 	t.conn = conn
+	t.watch = context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	return nil
 }

@@ -206,10 +206,13 @@ func TestTunnelCancel(t *testing.T) {
 		"proof":         block(gsstest.OpInitiateStep, 3),
 		"second leg":    onRequest(2),
 		"third leg":     onRequest(3),
-		"body of the 407": func(_ *testServer, p *testProxy, _ *Transport, cancel func()) {
+		"body of the 407": func(_ *testServer, p *testProxy, tr *Transport, cancel func()) {
+			tr.Base.(*http.Transport).DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				conn, err := dialHere(ctx, network, addr)
+				return &secondRead{Conn: conn, do: cancel}, err // the first has the header
+			}
 			p.before = func(c *proxyConn, _ *http.Request) bool {
 				io.WriteString(c, "HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nContent-Length: 9\r\n\r\nabc")
-				cancel()
 				c.in.Peek(1)
 				return true
 			}
@@ -265,6 +268,20 @@ func TestTunnelCancel(t *testing.T) {
 			assertPoolEmpty(t, tr)
 		})
 	}
+}
+
+// secondRead does something before its second Read.
+type secondRead struct {
+	net.Conn
+	n  int
+	do func()
+}
+
+func (c *secondRead) Read(p []byte) (int, error) {
+	if c.n++; c.n == 2 {
+		c.do()
+	}
+	return c.Conn.Read(p)
 }
 
 // TestTunnelTimeout has a proxy that takes a CONNECT and is silent.
