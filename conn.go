@@ -14,7 +14,7 @@ import (
 type conn struct {
 	cc     *http.ClientConn
 	net    net.Conn             // for httptrace
-	tls    *tls.ConnectionState // nil without TLS, or if not known
+	tls    *tls.ConnectionState // nil without TLS, or if not known; for http it is a proxy's
 	shared bool                 // HTTP/2: several exchanges at a time
 	// proxied tells that a token was shown to the proxy which it leads through,
 	// before the server was spoken to.

@@ -232,15 +232,11 @@ func (c *connector) dial(ctx context.Context, r route) (*conn, error) {
 		}
 		return nil, err
 	}
-	state := d.tls
-	if r.scheme != "https" {
-		state = nil // it would be an HTTPS proxy's
-	}
 	return &conn{
 		cc:      cc,
 		net:     d.conn,
-		tls:     state,
-		shared:  state != nil && state.NegotiatedProtocol == "h2" || cc.Available() > 1,
+		tls:     d.tls,
+		shared:  d.tls != nil && d.tls.NegotiatedProtocol == "h2" || cc.Available() > 1,
 		proxied: d.tunnel != nil && d.tunnel.login.legs > 0,
 	}, nil
 }

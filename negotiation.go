@@ -229,9 +229,6 @@ func (n *negotiation) preempts() bool {
 	if !n.mayPreempt() {
 		return false
 	}
-	if n.c.pool == nil && n.t.ChannelBindings != BindNone && n.req.URL.Scheme == "https" {
-		return false // the channel is not known before there is a response
-	}
 	switch n.t.Opportunistic {
 	case OpportunisticAlways:
 		return true

@@ -63,9 +63,6 @@ func (n *negotiation) answerProxy(resp *http.Response, last []byte) ([]byte, err
 	if err != nil {
 		return n.giveUp(&ExchangeError{StageProxy, err})
 	}
-	if err := n.body.replayable(n.ctx); err != nil {
-		return n.giveUp(err)
-	}
 	n.proxy.token = token
 	switch {
 	case last == nil:

@@ -2,7 +2,6 @@ package negotiate
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -119,28 +118,14 @@ func TestServersDoNotAskAsProxies(t *testing.T) {
 	})
 }
 
-// TestProxyThatNeverEnds asks in turn as the proxy and as the server. There is an
-// end to answering.
-func TestProxyThatNeverEnds(t *testing.T) {
-	var n atomic.Int32
-	p := startProxy(t, func(p *testProxy) {
-		p.before = func(c *proxyConn, req *http.Request) bool {
-			for {
-				status, field := 407, "Proxy-Authenticate"
-				if n.Add(1)%2 == 0 {
-					status, field = 401, "WWW-Authenticate"
-				}
-				fmt.Fprintf(c, "HTTP/1.1 %d No\r\n%s: Negotiate\r\nContent-Length: 0\r\n\r\n", status, field)
-				if _, err := http.ReadRequest(c.in); err != nil {
-					return true
-				}
-			}
-		}
-	})
-	s := startServer(t)
-	a := get(t, p.through(t, s, &Transport{}), s.at(webHost, "/private"))
-	if a.ex.Err == nil || int(n.Load()) > maxRequests {
-		t.Errorf("got %d, %v after %d requests", a.StatusCode, a.ex.Err, n.Load())
+// TestExchangeEnds has a proxy that asks at each request, and a server, each with
+// contexts of many legs. There is an end to answering.
+func TestExchangeEnds(t *testing.T) {
+	s := startServer(t, named(webHost))
+	p := startProxy(t, func(p *testProxy) { p.each = true })
+	a := get(t, p.through(t, s, &Transport{Provider: gsstest.New(gsstest.Options{Legs: maxLegs})}), s.at(webHost, "/private"))
+	if !errors.Is(a.ex.Err, errTooLong) || len(p.requests()) > maxRequests {
+		t.Errorf("got %d, %v after %d requests", a.StatusCode, a.ex.Err, len(p.requests()))
 	}
 }
 

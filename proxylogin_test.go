@@ -182,9 +182,19 @@ func TestProxyClosesAfter407(t *testing.T) {
 				if got := p.shape(); !strings.HasPrefix(got, w.shape) {
 					t.Errorf("the proxy saw %s, want %s", got, w.shape)
 				}
+				if h.tunnels() && way != "silently" && p.more.Load() {
+					t.Error("more was sent on a connection that the proxy wants closed")
+				}
 				assertHopsApart(t, s, p)
 			})
 		}
+	}
+}
+
+// wantNoMore notes a client that sends more on a connection.
+func wantNoMore(c *proxyConn) {
+	if _, err := c.in.Peek(1); err == nil {
+		c.more.Store(true)
 	}
 }
 
@@ -194,6 +204,7 @@ func oldWay(c *proxyConn, req *http.Request) bool {
 		return false
 	}
 	io.WriteString(c, "HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nProxy-Connection: close\r\nContent-Length: 0\r\n\r\n")
+	wantNoMore(c)
 	return true
 }
 

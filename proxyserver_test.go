@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,6 +53,8 @@ type testProxy struct {
 	listener net.Listener
 	wg       sync.WaitGroup
 
+	more atomic.Bool // a client has sent more on a connection than it should
+
 	mu    sync.Mutex
 	conns map[net.Conn]bool
 	seen  []proxiedRequest
@@ -77,6 +80,7 @@ type proxyConn struct {
 	up    net.Conn // to the server
 	upIn  *bufio.Reader
 	proof string
+	more  *atomic.Bool
 }
 
 type proxyOption func(*testProxy)
@@ -162,7 +166,7 @@ func (p *testProxy) accept() {
 		}
 		p.mu.Lock()
 		p.total++
-		c := &proxyConn{Conn: conn, id: p.total, in: bufio.NewReader(conn)}
+		c := &proxyConn{Conn: conn, id: p.total, in: bufio.NewReader(conn), more: &p.more}
 		p.conns[conn] = true
 		p.mu.Unlock()
 		p.wg.Go(func() {

@@ -101,13 +101,13 @@ func TestTunnelSmuggling(t *testing.T) {
 		p.before = func(c *proxyConn, req *http.Request) bool {
 			if req.Header.Get("Proxy-Authorization") == "" {
 				io.WriteString(c, "HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")
-				c.in.Peek(1)
+				wantNoMore(c)
 				return true
 			}
 			return false
 		}
 	})
-	if a := get(t, p.through(t, s, &Transport{}), s.at(webHost, "/private")); a.StatusCode != 200 || !strings.HasPrefix(p.shape(), "P1 P2+") {
+	if a := get(t, p.through(t, s, &Transport{}), s.at(webHost, "/private")); a.StatusCode != 200 || !strings.HasPrefix(p.shape(), "P1 P2+") || p.more.Load() {
 		t.Errorf("got %d, the proxy saw %s", a.StatusCode, p.shape())
 	}
 }
