@@ -356,12 +356,28 @@ func (p takesUncomparable) Initiate(ctx context.Context, o gss.InitiateOptions) 
 	return p.Provider.Initiate(ctx, o)
 }
 
-// TestSharedBodyEndsOnce reads and closes the body of a response by HTTP/2 at the
-// same time: its place on the connection is given back once.
+// TestSharedBodyEndsOnce reads and closes the body of a response by HTTP/2, also at
+// the same time. Its place on the connection is given back once, and not that of
+// another.
 func TestSharedBodyEndsOnce(t *testing.T) {
-	s := startH2(t)
+	started, release := make(chan struct{}), make(chan struct{})
+	s := startH2(t, func(s *testServer) {
+		s.next = func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/slow" {
+				w.(http.Flusher).Flush()
+				close(started)
+				<-release
+			}
+			io.WriteString(w, "some")
+		}
+	})
 	tr := &Transport{}
 	c := s.client(t, tr)
+	slow, err := c.Get(s.URL + "/slow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-started
 	for range 20 {
 		resp, err := c.Get(s.URL)
 		if err != nil {
@@ -376,12 +392,15 @@ func TestSharedBodyEndsOnce(t *testing.T) {
 	p.mu.Lock()
 	for _, h := range p.hosts {
 		for _, c := range h.conns {
-			if len(c.users) != 0 {
-				t.Errorf("%d users are left", len(c.users))
+			if len(c.users) != 1 {
+				t.Errorf("%d exchanges count as under way, want the slow one", len(c.users))
 			}
 		}
 	}
 	p.mu.Unlock()
+	close(release)
+	io.Copy(io.Discard, slow.Body)
+	slow.Body.Close()
 	assertPoolEmpty(t, tr)
 }
 

@@ -124,6 +124,7 @@ func TestTunnelBodyOf407(t *testing.T) {
 		"none":    {start + "Content-Length: 0\r\n\r\n", false, "P1 P1+"},
 		"chunked": {start + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", false, "P1 P1+"},
 		"long":    {start + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", 2*maxDrain, strings.Repeat("x", 2*maxDrain)), true, "P1 P2+"},
+		"stalled": {start + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", 2*maxDrain, strings.Repeat("x", maxDrain)), true, "P1 P2+"},
 		"endless": {start + "\r\nabc", true, "P1 P2+"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,6 +135,9 @@ func TestTunnelBodyOf407(t *testing.T) {
 						return false
 					case tt.ends:
 						io.WriteString(c, tt.text)
+						if name == "stalled" {
+							wantNoMore(c)
+						}
 						return true
 					}
 					io.WriteString(c, tt.text)
@@ -154,8 +158,8 @@ func TestTunnelBodyOf407(t *testing.T) {
 			if a := get(t, p.through(t, s, &Transport{}), s.at(webHost, "/private")); a.StatusCode != 200 {
 				t.Errorf("got %d, %v", a.StatusCode, a.ex.Err)
 			}
-			if got := p.shape(); got != tt.shape {
-				t.Errorf("the proxy saw %s, want %s", got, tt.shape)
+			if got := p.shape(); got != tt.shape || p.more.Load() {
+				t.Errorf("the proxy saw %s, want %s, more %t", got, tt.shape, p.more.Load())
 			}
 		})
 	}
