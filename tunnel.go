@@ -146,8 +146,8 @@ func (t *tunnel) refused(resp *http.Response, reason, hookErr error) error {
 // drained takes the body of a 407 and reports whether the connection can be used
 // further.
 func (t *tunnel) drained(resp *http.Response) bool {
+	// Close would read on to the end, however far that is.
 	n, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxDrain))
-	resp.Body.Close()
 	for _, v := range resp.Header.Values("Proxy-Connection") { // of old proxies
 		if strings.EqualFold(strings.TrimSpace(v), "close") {
 			return false
