@@ -698,6 +698,40 @@ func TestOffersOnlyWhatItSpeaks(t *testing.T) {
 	}
 }
 
+// TestFailedDialIsClosed has a dialer that agrees on HTTP/2 for a Base that does
+// not speak it.
+func TestFailedDialIsClosed(t *testing.T) {
+	s := startH2(t)
+	base := s.base(t)
+	base.ForceAttemptHTTP2 = false
+	var below *closeNoted
+	base.DialTLSContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		below = &closeNoted{Conn: conn}
+		config := base.TLSClientConfig.Clone()
+		config.NextProtos, config.ServerName = []string{"h2"}, "127.0.0.1"
+		return tls.Client(below, config), nil
+	}
+	tr := &Transport{Base: base}
+	if _, err := do(t, s.client(t, tr), newRequest(t, "GET", s.URL, nil)); err == nil || !below.closed.Load() {
+		t.Errorf("got %v, the connection is closed: %t", err, below.closed.Load())
+	}
+	assertPoolEmpty(t, tr)
+}
+
+type closeNoted struct {
+	net.Conn
+	closed atomic.Bool
+}
+
+func (c *closeNoted) Close() error {
+	c.closed.Store(true)
+	return c.Conn.Close()
+}
+
 // TestOtherSchemes go to Base.
 func TestOtherSchemes(t *testing.T) {
 	base := new(http.Transport)

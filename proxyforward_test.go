@@ -197,7 +197,7 @@ func TestIdentitiesNeverCrossAtProxy(t *testing.T) {
 				provider := gsstest.New(gsstest.Options{})
 				provider.SetDefault("")
 				base := p.base(t, s)
-				base.ForceAttemptHTTP2 = h.tunnels()
+				base.ForceAttemptHTTP2 = h.tunnels() && p.cert == nil // net/http alone would speak it to the proxy
 				base.MaxIdleConnsPerHost = 20
 				tr := &Transport{Base: base, Provider: provider, Opportunistic: o}
 				c := p.through(t, s, tr)

@@ -231,6 +231,9 @@ func (p *testProxy) serve(c *proxyConn) bool {
 	if err != nil {
 		return false
 	}
+	if secured, ok := c.Conn.(*tls.Conn); ok && secured.ConnectionState().NegotiatedProtocol == "h2" {
+		p.t.Error("the proxy was offered HTTP/2 and is spoken to in HTTP/1.1")
+	}
 	auth := req.Header.Get("Proxy-Authorization")
 	p.mu.Lock()
 	p.seen = append(p.seen, proxiedRequest{c.id, req.Method, req.Host, auth != "", req.Header.Clone()})
