@@ -126,6 +126,7 @@ func (s *Server) takeFault() Fault {
 type reply struct {
 	message []byte
 	cut     int
+	silent  bool // nothing is to be sent, and the connection stays open
 }
 
 // serve answers a message; with nothing if stop is closed before.
@@ -145,10 +146,10 @@ func (s *Server) serve(t Transport, msg []byte, stop <-chan struct{}) (r reply) 
 		now = now.Add(f.Delay)
 	}
 	if b, done := f.before(q, now, stop); done {
-		return reply{b, len(b)}
+		return reply{message: b, cut: len(b), silent: f.Kind == FaultSilent}
 	}
 	b := q.answer(now)
-	r = reply{b, len(b)}
+	r = reply{message: b, cut: len(b)}
 	if f.Kind == FaultTruncated {
 		r.cut /= 2
 	}

@@ -293,6 +293,21 @@ func TestFaultForSomeRequests(t *testing.T) {
 	}
 }
 
+// A KDC that is silent keeps the connection, on which the next request is
+// answered.
+func TestSilentOverTCP(t *testing.T) {
+	s := newServer(t)
+	if err := s.SetFault(Fault{Kind: FaultSilent, Times: 1}); err != nil {
+		t.Fatal(err)
+	}
+	c := dial(t, s, "tcp")
+	send(t, c, plainRequest(s))
+	wantCode(t, exchange(t, c, plainRequest(s)), krbmsg.ErrPreauthRequired)
+	if got := s.Counts(); got.AS != 2 {
+		t.Errorf("counted %+v, want two requests", got)
+	}
+}
+
 // A request that is held is counted already, and answered when it is released.
 func TestHeld(t *testing.T) {
 	s := newServer(t)

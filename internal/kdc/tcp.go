@@ -54,13 +54,16 @@ func (k *sockets) serveConn(c net.Conn) {
 		err := readFrame(c, &body)
 		if errors.Is(err, errTooLong) {
 			msg := k.server.realm.tooLong()
-			writeFrame(c, reply{msg, len(msg)})
+			writeFrame(c, reply{message: msg, cut: len(msg)})
 			return
 		}
 		if err != nil {
 			return
 		}
 		r := k.server.serve(TCP, body.Bytes(), k.stop)
+		if r.silent {
+			continue
+		}
 		if r.cut == 0 || !writeFrame(c, r) {
 			return
 		}
