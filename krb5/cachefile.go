@@ -104,8 +104,10 @@ func (p *Provider) loginFromCache(cache *ccache.Cache, path, label string) *logi
 		switch {
 		case err != nil:
 			return nil, err
+		case now == l && l.canRenew(last):
+			return l.renew(ctx, last)
 		case now == l:
-			return nil, l.noTGT(last)
+			return nil, l.nothingNew(last)
 		case !now.client.Equal(l.client):
 			return nil, noCred("the cache %s has no valid tickets of %s any more, it belongs to %s now: run kinit %s, or keep both in a DIR: collection", label, l.client, now.client, l.client)
 		}

@@ -23,7 +23,7 @@ type login struct {
 	// source tells people where the tickets come from: "the cache FILE:/tmp/krb5cc_0".
 	source string
 	// relogin gets a ticket-granting ticket when the last one, nil at first, is
-	// not valid; nil if that takes a person.
+	// not valid or ends soon; nil if that takes a person.
 	relogin func(ctx context.Context, last *kdcclient.Ticket) (*kdcclient.Ticket, error)
 	// offset is how far the KDC's clock is ahead of ours.
 	offset time.Duration
@@ -78,11 +78,16 @@ type ticketCall struct {
 	err    error
 	// abandoned says that the goroutine gave up since its own caller did.
 	abandoned bool
+
+	// due is when the next ticket is to be fetched, and next the fetching of it.
+	// The login's mu guards both once done is closed.
+	due  time.Time
+	next *ticketCall
 }
 
 // ready is a call that has ended with a ticket.
 func ready(t *kdcclient.Ticket) *ticketCall {
-	c := &ticketCall{done: make(chan struct{}), ticket: t}
+	c := &ticketCall{done: make(chan struct{}), ticket: t, due: dueAt(t)}
 	close(c.done)
 	return c
 }
@@ -181,18 +186,28 @@ func (l *login) validAt(t *kdcclient.Ticket, now time.Time) bool {
 
 // get returns the ticket stored under key, or has fetch get it. Goroutines that
 // ask meanwhile wait for the same one. A failed fetch is not kept; where it
-// failed because its own caller gave up, a waiting one takes over.
+// failed because its own caller gave up, a waiting one takes over. Shortly before
+// the ticket's end one goroutine fetches the next one, and the others use the
+// present one until that is there.
 func (l *login) get(ctx context.Context, key ticketKey, fetch func(context.Context) (*kdcclient.Ticket, error)) (*kdcclient.Ticket, error) {
 	for {
 		l.mu.Lock()
-		c := l.tickets[key]
-		if c != nil && c.isDone() && l.validAt(c.ticket, l.now()) {
+		c, now := l.tickets[key], l.now()
+		switch {
+		case c != nil && c.isDone() && l.validAt(c.ticket, now):
+			if c.next != nil || now.Before(c.due) {
+				l.mu.Unlock()
+				return c.ticket, nil
+			}
+			c.next = &ticketCall{done: make(chan struct{})}
 			l.mu.Unlock()
-			return c.ticket, nil
-		}
-		if c == nil || c.isDone() {
+			l.replace(ctx, key, c, fetch)
+			continue
+		case c != nil && c.isDone() && c.next != nil:
+			c = c.next // the ticket ended before the next one came
+		case c == nil || c.isDone():
+			old := c
 			c = &ticketCall{done: make(chan struct{})}
-			old := l.tickets[key]
 			l.store(key, c)
 			l.mu.Unlock()
 			return l.fetch(ctx, key, c, old, fetch)
@@ -222,6 +237,7 @@ func (l *login) fetch(ctx context.Context, key ticketKey, c, old *ticketCall, fe
 	c.ticket, c.err = fetch(ctx)
 	c.abandoned = c.err != nil && ctx.Err() != nil
 	if c.err == nil {
+		c.due = dueAt(c.ticket)
 		l.p.logTicket(ctx, "got a ticket", c.ticket)
 	}
 	return c.ticket, c.err
@@ -256,10 +272,13 @@ func (l *login) forget(t *kdcclient.Ticket) {
 func (l *login) tgt(ctx context.Context) (*kdcclient.Ticket, error) {
 	last := l.held()
 	return l.get(ctx, tgtKey(l.client.Realm), func(ctx context.Context) (*kdcclient.Ticket, error) {
-		if l.relogin == nil {
-			return nil, l.noTGT(last)
+		switch {
+		case l.relogin != nil:
+			return l.relogin(ctx, last)
+		case l.canRenew(last):
+			return l.renew(ctx, last)
 		}
-		return l.relogin(ctx, last)
+		return nil, l.nothingNew(last)
 	})
 }
 
@@ -280,6 +299,15 @@ func (l *login) expires() time.Time {
 		return t.EndTime
 	}
 	return time.Time{}
+}
+
+// nothingNew is the error where no other ticket-granting ticket than the last one
+// can be had.
+func (l *login) nothingNew(last *kdcclient.Ticket) error {
+	if l.validAt(last, l.now()) {
+		return errNoGain
+	}
+	return l.noTGT(last)
 }
 
 // noTGT explains what the login has instead of a valid ticket-granting ticket.
