@@ -36,9 +36,10 @@ var internal = []string{
 	"a context that hides its initiator cannot be made here: leave FlagAnonymous out", // the Transport does
 	"the request does not fit into a datagram",                                        // leads to TCP
 	"…: the reply cannot be decrypted with this password or key",                      // KDC_ERR_PREAUTH_FAILED
-	"delegation: …",         // is within a failure of initiate
-	"it returned none",      // is within "Handler.Certificate: …"
-	"it has no certificate", // is within "Server.TLSConfig.Certificates[…]: …"
+	"no ticket yet lasts longer",                                                      // the present one is used on
+	"delegation: …",                                                                   // is within a failure of initiate
+	"it returned none",                                                                // is within "Handler.Certificate: …"
+	"it has no certificate",                                                           // is within "Server.TLSConfig.Certificates[…]: …"
 }
 
 // TestMessagesOnThePageExist holds each message that the page quotes against the

@@ -20,8 +20,15 @@ func (c loginCredential) Usage() gss.Usage { return gss.UsageInitiate }
 // Expires is the end of the ticket-granting ticket; zero if there is none yet.
 func (c loginCredential) Expires() time.Time { return c.login.expires() }
 
-// Close does nothing: contexts and other credentials may share the tickets.
-func (c loginCredential) Close() error { return nil }
+// Close wipes the password and its keys, if the credential was made from one:
+// when its tickets have ended there are no others. The tickets stay, since
+// contexts and other credentials may share them.
+func (c loginCredential) Close() error {
+	if c.login.wipe != nil {
+		c.login.wipe()
+	}
+	return nil
+}
 
 // String names the principal and the source of its tickets.
 func (c loginCredential) String() string {

@@ -25,6 +25,8 @@ type login struct {
 	// relogin gets a ticket-granting ticket when the last one, nil at first, is
 	// not valid or ends soon; nil if that takes a person.
 	relogin func(ctx context.Context, last *kdcclient.Ticket) (*kdcclient.Ticket, error)
+	// wipe forgets the secret behind relogin; nil if there is none.
+	wipe func()
 	// offset is how far the KDC's clock is ahead of ours.
 	offset time.Duration
 

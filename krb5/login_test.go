@@ -198,7 +198,7 @@ func TestTicketKeys(t *testing.T) {
 
 // The keys of a password are derived once, and are not kept without end.
 func TestPasswordKeys(t *testing.T) {
-	s := &passwordSecret{text: "secret"}
+	s := newPasswordSecret("secret", nil)
 	derive := func(salt string) *etype.Key {
 		t.Helper()
 		k, err := s.key(etype.AES256SHA1, salt, nil)

@@ -205,3 +205,25 @@ func TestVeryShortTickets(t *testing.T) {
 		t.Errorf("%d AS-REQs for %d tickets", n, len(ends))
 	}
 }
+
+// A closed credential has its tickets until they end, and gets no others.
+func TestClosedCredential(t *testing.T) {
+	clock := newClock()
+	kdc := realm(t, clock.option(), krbtest.WithLifetime(time.Hour))
+	p := provider(t, kdc, clock.use)
+	cred, err := p.FromPassword("alice", "alice's password")
+	if err != nil {
+		t.Fatal(err)
+	}
+	firstToken(t, p, gss.InitiateOptions{Credential: cred})
+	for range 2 {
+		if err := cred.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	clock.move(59 * time.Minute)
+	crowd(t, p, cred, clock.now())
+	clock.move(2 * time.Minute)
+	_, _, err = initiate(t.Context(), t, p, gss.InitiateOptions{Credential: cred})
+	wantError(t, err, []error{gss.ErrFailure}, "the credential was closed")
+}

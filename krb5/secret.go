@@ -3,8 +3,6 @@ package krb5
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"slices"
 
 	"github.com/go-negotiate/negotiate/gss"
@@ -18,8 +16,12 @@ import (
 
 // FromPassword returns a credential that logs in with a password when it is
 // first used, and again whenever its ticket has expired. The principal is
-// "alice@REALM", or "alice" in the default realm. The password is kept in
-// memory. Errors are *gss.Error, for a name that cannot be understood.
+// "alice@REALM", or "alice" in the default realm. Of the password a copy is kept
+// until the KDC has accepted it, and wiped then: later logins use the key that was
+// derived from it, which Close wipes. Where the KDC comes to ask for a key of
+// another type or salt, as after a change of the password, the error says that a
+// new credential is needed. Errors are *gss.Error, for a name that cannot be
+// understood.
 func (p *Provider) FromPassword(princ, password string) (gss.Credential, error) {
 	return p.fromPassword(gss.User(princ), password)
 }
@@ -29,7 +31,7 @@ func (p *Provider) fromPassword(name gss.Name, password string) (gss.Credential,
 	if err != nil {
 		return nil, err
 	}
-	return p.fromSecret(client, &passwordSecret{text: password, permitted: p.conf.DefaultTktEnctypes}), nil
+	return p.fromSecret(client, newPasswordSecret(password, p.conf.DefaultTktEnctypes)), nil
 }
 
 // FromKeytab returns a credential that logs in with the key of a principal in a
@@ -92,98 +94,16 @@ type secret interface {
 	key(id etype.ID, salt string, params []byte) (*etype.Key, error)
 	// hint is what to do when the KDC does not take the key.
 	hint() string
-}
-
-// passwordSecret is a password, with the keys that were derived from it: that
-// is slow by design.
-type passwordSecret struct {
-	text      string
-	permitted []int32
-	keys      map[derivation]*etype.Key
-}
-
-type derivation struct {
-	id     etype.ID
-	salt   string
-	params string
-}
-
-// maxDerivations bounds the keys of a password; the KDC names the salts.
-const maxDerivations = 8
-
-func (s *passwordSecret) String() string { return "the password" }
-
-func (s *passwordSecret) hint() string { return "check the password" }
-
-func (s *passwordSecret) etypes() ([]int32, error) { return s.permitted, nil }
-
-func (s *passwordSecret) key(id etype.ID, salt string, params []byte) (*etype.Key, error) {
-	d := derivation{id, salt, string(params)}
-	if k := s.keys[d]; k != nil {
-		return k, nil
-	}
-	k, err := etype.StringToKey(id, s.text, salt, params)
-	if err != nil {
-		return nil, err
-	}
-	if s.keys == nil || len(s.keys) >= maxDerivations {
-		s.keys = make(map[derivation]*etype.Key)
-	}
-	s.keys[d] = k
-	return k, nil
-}
-
-// keytabSecret is a principal's keys in a keytab.
-type keytabSecret struct {
-	file      string
-	client    principal.Name
-	permitted []int32
-}
-
-func (s *keytabSecret) String() string { return "the keytab " + s.file }
-
-func (s *keytabSecret) hint() string { return "the key was changed in the KDC: export it again" }
-
-func (s *keytabSecret) read() (*keytab.Keytab, error) {
-	kt, _, err := keytab.ReadFile(s.file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no keytab %s: export the key to it (kadmin: ktadd -k %s PRINCIPAL), or set KRB5_CLIENT_KTNAME", s.file, s.file)
-	}
-	return kt, err
-}
-
-func (s *keytabSecret) etypes() ([]int32, error) {
-	kt, err := s.read()
-	if err != nil {
-		return nil, err
-	}
-	var ids []int32
-	for _, id := range s.permitted {
-		if _, ok := kt.Lookup(s.client, 0, id); ok {
-			ids = append(ids, id)
-		}
-	}
-	if len(ids) == 0 {
-		return nil, fmt.Errorf("%s has no key of %s of a permitted encryption type: export it again, or mend permitted_enctypes in krb5.conf", s, s.client)
-	}
-	return ids, nil
-}
-
-func (s *keytabSecret) key(id etype.ID, _ string, _ []byte) (*etype.Key, error) {
-	kt, err := s.read()
-	if err != nil {
-		return nil, err
-	}
-	e, ok := kt.Lookup(s.client, 0, int32(id))
-	if !ok {
-		return nil, fmt.Errorf("%s has no %s key of %s", s, id, s.client)
-	}
-	return etype.NewKey(id, e.Key)
+	// accepted is called when the KDC has taken the key.
+	accepted()
+	// wipe forgets what is secret. There are no logins after it.
+	wipe()
 }
 
 // fromSecret makes a credential that logs in when it is used.
 func (p *Provider) fromSecret(client principal.Name, s secret) gss.Credential {
 	l := newLogin(p, client, s.String())
+	l.wipe = s.wipe
 	l.relogin = func(ctx context.Context, _ *kdcclient.Ticket) (*kdcclient.Ticket, error) {
 		ids, err := s.etypes()
 		if err != nil {
@@ -201,6 +121,7 @@ func (p *Provider) fromSecret(client principal.Name, s secret) gss.Credential {
 		if err != nil {
 			return nil, p.explainLogin(err, client, s)
 		}
+		s.accepted()
 		return t, nil
 	}
 	return loginCredential{l}
