@@ -10,6 +10,7 @@ import (
 )
 
 func TestAllowHosts(t *testing.T) {
+	leavesNothing(t)
 	tests := []struct {
 		patterns string // separated by spaces
 		yes, no  string // URLs, likewise
@@ -68,6 +69,7 @@ func TestAllowHosts(t *testing.T) {
 }
 
 func TestAllowHostsPanics(t *testing.T) {
+	leavesNothing(t)
 	for _, pattern := range []string{
 		"", "*", "*.", ".", ".example.com", "*example.com", "*.*.example.com", "web.*.com", "web.example.*", "ftp://web.example.com",
 		"web.example.com/", "https://", "https://web.example.com/path", "user@web.example.com", "web.example.com:", "web.example.com:https",
@@ -85,6 +87,7 @@ func TestAllowHostsPanics(t *testing.T) {
 }
 
 func TestAllowHTTPS(t *testing.T) {
+	leavesNothing(t)
 	for s, want := range map[string]bool{"https://a.test": true, "http://a.test": false, "HTTPS://a.test": true, "httpsx://a.test": false} {
 		if got := AllowHTTPS(newRequest(t, "GET", s, nil)); got != want {
 			t.Errorf("%s: allowed is %t", s, got)
@@ -115,6 +118,7 @@ func FuzzAllowHosts(f *testing.F) {
 // TestAllowDelegation hands the credential to whom it allows, and a token to all
 // that Allow does.
 func TestAllowDelegation(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	base := s.base(t)
 	base.DialContext = dialHere

@@ -22,6 +22,7 @@ import (
 )
 
 func TestTLSServerEndPoint(t *testing.T) {
+	leavesNothing(t)
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -103,6 +104,7 @@ func sum384(b []byte) []byte { s := sha512.Sum384(b); return s[:] }
 func sum512(b []byte) []byte { s := sha512.Sum512(b); return s[:] }
 
 func TestChannelBindings(t *testing.T) {
+	leavesNothing(t)
 	for name, start := range map[string]func(*testing.T, ...serverOption) *testServer{"HTTP/1.1": startTLS, "HTTP/2": startH2, "plain": startServer} {
 		for _, o := range []Opportunism{OpportunisticNever, OpportunisticAlways} {
 			t.Run(name+" "+o.String(), func(t *testing.T) {
@@ -126,6 +128,7 @@ func TestChannelBindings(t *testing.T) {
 
 // TestWrongChannel has an acceptor behind another certificate, as a relay does.
 func TestWrongChannel(t *testing.T) {
+	leavesNothing(t)
 	s := startTLS(t)
 	s.bindings = &gss.ChannelBindings{ApplicationData: []byte("tls-server-end-point:other")}
 	a := get(t, s.client(t, &Transport{ChannelBindings: BindTLSServerEndPoint}), s.URL)
@@ -137,6 +140,7 @@ func TestWrongChannel(t *testing.T) {
 // TestUnknownChannel wants a binding where the certificate is not known. An
 // unbound token must not go out instead.
 func TestUnknownChannel(t *testing.T) {
+	leavesNothing(t)
 	s := startTLS(t)
 	base := s.base(t)
 	withoutTLS := roundTripFunc(func(r *http.Request) (*http.Response, error) {

@@ -26,6 +26,7 @@ import (
 // TestOldSignatures reads certificates with signatures that nobody makes any more,
 // whose hash is not good enough (RFC 5929, section 4.1).
 func TestOldSignatures(t *testing.T) {
+	leavesNothing(t)
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -71,8 +72,10 @@ func secured(t *testing.T, h http.Handler, config *tls.Config, configure func(*h
 		s.TLS = s.Config.TLSConfig
 	}
 	// httptest adds a certificate of its own, which GetCertificate goes before.
+	wantNone := CountConns(s.Config)
 	s.StartTLS()
 	t.Cleanup(s.Close)
+	t.Cleanup(func() { wantNone(t) }) // after those who use base have given up
 	pool := x509.NewCertPool()
 	for _, c := range trusted {
 		pool.AddCert(c.Leaf)
@@ -102,6 +105,7 @@ func guard(policy BindingPolicy) *Handler {
 // TestRotatingCertificate follows a certificate that changes between connections,
 // between requests and between the legs of one.
 func TestRotatingCertificate(t *testing.T) {
+	leavesNothing(t)
 	for _, o := range []Opportunism{OpportunisticNever, OpportunisticAlways} {
 		t.Run(o.String(), func(t *testing.T) {
 			certs := []tls.Certificate{selfSigned(t, webHost), selfSigned(t, webHost)}
@@ -146,6 +150,7 @@ func TestRotatingCertificate(t *testing.T) {
 // TestMiddlebox ends TLS on the way with a certificate that the client trusts. A
 // server that looks at channel bindings finds it out.
 func TestMiddlebox(t *testing.T) {
+	leavesNothing(t)
 	for policy, want := range map[BindingPolicy]int{BindingIgnore: 200, BindingVerify: 401, BindingRequire: 401} {
 		for _, o := range []Opportunism{OpportunisticNever, OpportunisticAlways} {
 			t.Run(policy.String()+" "+o.String(), func(t *testing.T) {
@@ -176,6 +181,7 @@ func TestMiddlebox(t *testing.T) {
 // TestCertificateWithoutHash has a server with Ed25519. No unbound token goes to
 // it in the place of one that cannot be bound.
 func TestCertificateWithoutHash(t *testing.T) {
+	leavesNothing(t)
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)

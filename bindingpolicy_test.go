@@ -144,6 +144,7 @@ func checkBound(t *testing.T, s *site, c *http.Client, url string, wrong *gss.Ch
 }
 
 func TestBindingPolicies(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	ca := newAuthority(t)
 	cert, other := ca.issue(t, "web.example.test"), ca.issue(t, "web.example.test")
 	right, wrong := endPoint(cert.Certificate[0]), endPoint(other.Certificate[0])
@@ -188,6 +189,7 @@ func TestBindingPolicies(t *testing.T) {
 // TestBindingsWithoutTLS passes on a token that is bound to a TLS connection, to a
 // port without TLS.
 func TestBindingsWithoutTLS(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	stolen := endPoint([]byte("the certificate of a man in the middle"))
 	for _, test := range []struct {
 		policy   negotiate.BindingPolicy
@@ -216,6 +218,7 @@ func TestBindingsWithoutTLS(t *testing.T) {
 
 // TestRotatingCertificates keeps a connection of each certificate open.
 func TestRotatingCertificates(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	ca := newAuthority(t)
 	certs := []tls.Certificate{ca.issue(t, "web.example.test"), ca.issue(t, "web.example.test")}
 	var handshakes atomic.Int32
@@ -248,6 +251,7 @@ func TestRotatingCertificates(t *testing.T) {
 }
 
 func TestCertificateBySelection(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	ca := newAuthority(t)
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -285,6 +289,7 @@ func TestCertificateBySelection(t *testing.T) {
 // TestResumption reconnects with a client that would resume its session, in which
 // the server shows no certificate.
 func TestResumption(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	ca := newAuthority(t)
 	for name, version := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
 		for _, perClient := range []bool{false, true} {
@@ -308,6 +313,7 @@ func TestResumption(t *testing.T) {
 }
 
 func TestTLSConfigIsNotChanged(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	ca := newAuthority(t)
 	cfg := ca.serverConfig(ca.issue(t, "web.example.test"))
 	s := newSite(t, gsstest.Options{})
@@ -325,6 +331,7 @@ func TestTLSConfigIsNotChanged(t *testing.T) {
 }
 
 func TestTwoBindingHandlersOnOneServer(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	ca := newAuthority(t)
 	one, two := newSite(t, gsstest.Options{}), newSite(t, gsstest.Options{})
 	mux := http.NewServeMux()
@@ -345,6 +352,7 @@ func TestTwoBindingHandlersOnOneServer(t *testing.T) {
 // TestIgnoringHandlerBesideRequiring configures the server for a handler without
 // channel bindings last: the other's record of the certificate must stay.
 func TestIgnoringHandlerBesideRequiring(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	ca := newAuthority(t)
 	s, ignoring := newSite(t, gsstest.Options{}), newSite(t, gsstest.Options{})
 	s.ChannelBindings = negotiate.BindingRequire
@@ -359,6 +367,7 @@ func TestIgnoringHandlerBesideRequiring(t *testing.T) {
 }
 
 func TestUnknownPolicy(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{})
 	s.ChannelBindings = negotiate.BindingRequire + 1
 	s.Certificate = func(r *http.Request) (*x509.Certificate, error) { return newAuthority(t).cert, nil }
@@ -372,6 +381,7 @@ func TestUnknownPolicy(t *testing.T) {
 // TestCertificateWithoutServerName holds that GetCertificate is left out where
 // crypto/tls leaves it out.
 func TestCertificateWithoutServerName(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	ca := newAuthority(t)
 	fixed, byName := ca.issue(t, "web.example.test"), ca.issue(t, "web.example.test")
 	s, url := secureSite(t, negotiate.BindingRequire, &tls.Config{
@@ -390,6 +400,7 @@ func TestCertificateWithoutServerName(t *testing.T) {
 
 // TestUnknownCertificate holds that a policy which cannot be applied fails closed.
 func TestUnknownCertificate(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	ed25519 := &x509.Certificate{Raw: []byte("x"), SignatureAlgorithm: x509.PureEd25519}
 	for name, certificate := range map[string]func(*http.Request) (*x509.Certificate, error){
 		"not configured": nil,
@@ -423,6 +434,7 @@ func TestUnknownCertificate(t *testing.T) {
 }
 
 func TestCertificateHook(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{})
 	s.ChannelBindings = negotiate.BindingRequire
 	ts := httptest.NewUnstartedServer(s.Handler)
@@ -446,6 +458,7 @@ func TestCertificateHook(t *testing.T) {
 }
 
 func TestConfigureServerWithoutCertificate(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	for name, cfg := range map[string]*tls.Config{
 		"nil":        nil,
 		"empty":      {},
@@ -468,6 +481,7 @@ func TestConfigureServerWithoutCertificate(t *testing.T) {
 
 // TestFailingGetCertificate has handshakes fail as they do without the recording.
 func TestFailingGetCertificate(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	ca := newAuthority(t)
 	for name, cfg := range map[string]*tls.Config{
 		"GetCertificate":     {GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, errors.New("none") }},

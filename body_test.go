@@ -106,6 +106,7 @@ func (k bodyKind) request(t *testing.T, url string) (*http.Request, func()) {
 
 // TestBody sends each kind of body to a server that asks, and one that does not.
 func TestBody(t *testing.T) {
+	leavesNothing(t)
 	for proto, start := range map[string]func(*testing.T, ...serverOption) *testServer{"HTTP/1.1": startServer, "HTTP/2": startH2} {
 		for _, k := range bodyKinds {
 			for _, legs := range []int{1, 3} {
@@ -153,6 +154,7 @@ func TestBody(t *testing.T) {
 // TestExpect checks that a body which cannot be kept stays untouched until the
 // server has accepted the request.
 func TestExpect(t *testing.T) {
+	leavesNothing(t)
 	for _, timeout := range []time.Duration{0, time.Minute} {
 		t.Run(timeout.String(), func(t *testing.T) {
 			s := startServer(t, func(s *testServer) { s.lazy = timeout > 0 })
@@ -183,6 +185,7 @@ func TestExpect(t *testing.T) {
 // TestEarly401 has a server that asks without reading the body, while it is
 // still being sent.
 func TestEarly401(t *testing.T) {
+	leavesNothing(t)
 	for _, k := range bodyKinds {
 		t.Run(k.name, func(t *testing.T) {
 			s := startServer(t, func(s *testServer) {
@@ -209,6 +212,7 @@ func TestEarly401(t *testing.T) {
 
 // TestBodyIsClosed covers the ways a request can end.
 func TestBodyIsClosed(t *testing.T) {
+	leavesNothing(t)
 	broken := errors.New("broken")
 	tests := []struct {
 		name  string
@@ -277,6 +281,7 @@ func TestBodyIsClosed(t *testing.T) {
 
 // TestGetBodyFails returns the 401, with its body.
 func TestGetBodyFails(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	c := s.client(t, &Transport{})
 	req := newRequest(t, "POST", s.URL, strings.NewReader("x"))
@@ -289,6 +294,7 @@ func TestGetBodyFails(t *testing.T) {
 
 // TestBodyReadError is an error of the request, and none to be tried again.
 func TestBodyReadError(t *testing.T) {
+	leavesNothing(t)
 	for _, getBody := range []bool{false, true} {
 		s := startServer(t)
 		c := s.client(t, &Transport{})
@@ -314,6 +320,7 @@ func TestBodyReadError(t *testing.T) {
 // TestLegsOfOneSource reads a body that can be had once through two legs, the
 // first of which does not notice that it is over.
 func TestLegsOfOneSource(t *testing.T) {
+	leavesNothing(t)
 	src := watch(t, strings.NewReader("abcdefgh"))
 	req := newRequest(t, "POST", "http://a.test/", src)
 	b := newRequestBody(req, 4)
@@ -344,6 +351,7 @@ func TestLegsOfOneSource(t *testing.T) {
 
 // TestSwallow keeps a bounded part of a body, and does not pass it for all.
 func TestSwallow(t *testing.T) {
+	leavesNothing(t)
 	for size, want := range map[int]error{0: nil, 10: nil, maxDrain: nil, maxDrain + 1: errTruncated} {
 		body := watch(t, strings.NewReader(strings.Repeat("x", size)))
 		resp := &http.Response{Body: body}
@@ -361,6 +369,7 @@ func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 
 // TestLarge401 has a 401 whose body is too long to be read for its connection.
 func TestLarge401(t *testing.T) {
+	leavesNothing(t)
 	long := bytes.Repeat([]byte("n"), 4*maxDrain)
 	for _, hasCred := range []bool{true, false} {
 		s := startServer(t, func(s *testServer) {

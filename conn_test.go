@@ -30,6 +30,7 @@ import (
 // One token is enough for some mechanisms; a context of several legs cannot go
 // on elsewhere.
 func TestConnectionCloseBetweenLegs(t *testing.T) {
+	leavesNothing(t)
 	for legs, want := range map[int]string{1: "C1 C2+", 2: "C1 C2+"} {
 		s := startServer(t, func(s *testServer) {
 			s.before = func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") }
@@ -50,6 +51,7 @@ func TestConnectionCloseBetweenLegs(t *testing.T) {
 
 // TestConnectionLostInContext breaks the connection under a context.
 func TestConnectionLostInContext(t *testing.T) {
+	leavesNothing(t)
 	var n atomic.Int32
 	s := startServer(t, func(s *testServer) {
 		s.before = func(w http.ResponseWriter, r *http.Request) {
@@ -70,6 +72,7 @@ func TestConnectionLostInContext(t *testing.T) {
 // TestStaleConnection has a server that hangs up on a connection it has kept
 // alive, when the next request is under way on it.
 func TestStaleConnection(t *testing.T) {
+	leavesNothing(t)
 	tests := []struct {
 		name   string
 		method string
@@ -122,6 +125,7 @@ func TestStaleConnection(t *testing.T) {
 // TestFreshConnectionIsNotRetried keeps a server that hangs up on everybody from
 // being asked again and again.
 func TestFreshConnectionIsNotRetried(t *testing.T) {
+	leavesNothing(t)
 	var n atomic.Int32
 	s := startServer(t, func(s *testServer) {
 		s.before = func(w http.ResponseWriter, r *http.Request) { n.Add(1); hangUp(w, "") }
@@ -133,6 +137,7 @@ func TestFreshConnectionIsNotRetried(t *testing.T) {
 
 // TestOtherBase has a Base that keeps its own connections.
 func TestOtherBase(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t, func(s *testServer) { s.bound = true })
 	base := s.base(t)
 	other := roundTripFunc(base.RoundTrip)
@@ -162,6 +167,7 @@ func TestOtherBase(t *testing.T) {
 }
 
 func TestOtherBaseIsTakenAsItIs(t *testing.T) {
+	leavesNothing(t)
 	var closed atomic.Int32
 	s := startTLS(t)
 	base := s.base(t)
@@ -186,6 +192,7 @@ func (b closingBase) CloseIdleConnections() { b.n.Add(1) }
 // TestBaseIsLeftAlone: what else uses Base neither gets a connection of the
 // Transport nor loses its own.
 func TestBaseIsLeftAlone(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	base := s.base(t)
 	tr := &Transport{Base: base}
@@ -209,6 +216,7 @@ func TestBaseIsLeftAlone(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
+	leavesNothing(t)
 	users := []string{"alice", "bob", "carol", "dave"}
 	tests := []struct {
 		name  string
@@ -249,6 +257,7 @@ func TestLimits(t *testing.T) {
 
 // TestMaxConnsPerHost waits for a connection, no longer than the context allows.
 func TestMaxConnsPerHost(t *testing.T) {
+	leavesNothing(t)
 	release := make(chan struct{})
 	var inside, most atomic.Int32
 	s := startServer(t, func(s *testServer) {
@@ -309,7 +318,7 @@ func waiters(t *Transport) int {
 	return n
 }
 
-func waitFor(t *testing.T, ok func() bool) {
+func waitFor(t testing.TB, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -349,6 +358,7 @@ func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.done) }); re
 func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
 
 func TestIdleConnTimeout(t *testing.T) {
+	leavesNothing(t)
 	synctest.Test(t, func(t *testing.T) {
 		base := pipeServer(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		base.IdleConnTimeout = time.Minute
@@ -378,6 +388,7 @@ func TestIdleConnTimeout(t *testing.T) {
 }
 
 func TestTraceOfCaller(t *testing.T) {
+	leavesNothing(t)
 	s := startTLS(t)
 	c := s.client(t, &Transport{})
 	var events []string
@@ -404,6 +415,7 @@ func TestTraceOfCaller(t *testing.T) {
 
 // TestCancel cancels the request at each of its waits.
 func TestCancel(t *testing.T) {
+	leavesNothing(t)
 	block := func(op gsstest.Op, step int) func(*testServer, *gsstest.Provider, func()) {
 		return func(_ *testServer, p *gsstest.Provider, cancel func()) {
 			p.Inject(gsstest.Fault{Op: op, Step: step, Do: func(ctx context.Context) error { cancel(); return gsstest.Block(ctx) }})
@@ -482,6 +494,7 @@ func assertPoolEmpty(t *testing.T, tr *Transport) {
 
 // TestDialCancelled cancels while the connection is being made.
 func TestDialCancelled(t *testing.T) {
+	leavesNothing(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("no more")
 	base := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -499,6 +512,7 @@ func TestDialCancelled(t *testing.T) {
 
 // TestHTTP2StreamsAreShared has many requests of one identity on one connection.
 func TestHTTP2StreamsAreShared(t *testing.T) {
+	leavesNothing(t)
 	var inside sync.WaitGroup
 	const n = 10
 	inside.Add(n)
@@ -529,6 +543,7 @@ func TestHTTP2StreamsAreShared(t *testing.T) {
 // TestHTTP11Required has an HTTP/2 server that wants authentication over
 // HTTP/1.1, as IIS does.
 func TestHTTP11Required(t *testing.T) {
+	leavesNothing(t)
 	s, resets := startResetting(t, http2.ErrCodeHTTP11Required)
 	c := s.client(t, &Transport{})
 	for _, k := range bodyKinds[:5] {
@@ -589,6 +604,7 @@ func serveResets(conn net.Conn, code http2.ErrCode, resets *atomic.Int32) {
 // TestRefusedStream has an HTTP/2 server that never takes a request. There is
 // an end to trying.
 func TestRefusedStream(t *testing.T) {
+	leavesNothing(t)
 	s, resets := startResetting(t, http2.ErrCodeRefusedStream)
 	_, err := do(t, s.client(t, &Transport{}), newRequest(t, "POST", s.URL, strings.NewReader("x")))
 	if err == nil || resets.Load() != maxResends+1 {
@@ -599,6 +615,7 @@ func TestRefusedStream(t *testing.T) {
 // TestProxy sends through a proxy for http, and sees that the proxy is chosen
 // by the request itself.
 func TestProxy(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	var through atomic.Int32
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -640,6 +657,7 @@ func TestProxy(t *testing.T) {
 
 // TestProtocolOfBase has copies of Base speak what Base speaks.
 func TestProtocolOfBase(t *testing.T) {
+	leavesNothing(t)
 	tests := []struct {
 		name string
 		set  func(*testing.T, *http.Transport)
@@ -688,6 +706,7 @@ func TestProtocolOfBase(t *testing.T) {
 // TestOffersOnlyWhatItSpeaks has a configuration that offers HTTP/2 with a Base
 // that does not speak it, which net/http alone fails with.
 func TestOffersOnlyWhatItSpeaks(t *testing.T) {
+	leavesNothing(t)
 	s := startH2(t)
 	base := s.base(t)
 	base.ForceAttemptHTTP2 = false
@@ -701,6 +720,7 @@ func TestOffersOnlyWhatItSpeaks(t *testing.T) {
 // TestFailedDialIsClosed has a dialer that agrees on HTTP/2 for a Base that does
 // not speak it.
 func TestFailedDialIsClosed(t *testing.T) {
+	leavesNothing(t)
 	s := startH2(t)
 	base := s.base(t)
 	base.ForceAttemptHTTP2 = false
@@ -734,6 +754,7 @@ func (c *closeNoted) Close() error {
 
 // TestOtherSchemes go to Base.
 func TestOtherSchemes(t *testing.T) {
+	leavesNothing(t)
 	base := new(http.Transport)
 	base.RegisterProtocol("test", roundTripFunc(func(r *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 299, Body: http.NoBody, Request: r}, nil
@@ -750,6 +771,7 @@ func TestOtherSchemes(t *testing.T) {
 
 // TestSwitchingProtocols hands the connection over to the caller.
 func TestSwitchingProtocols(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t, func(s *testServer) {
 		s.next = func(w http.ResponseWriter, r *http.Request) {
 			conn, rw, err := w.(http.Hijacker).Hijack()
@@ -787,6 +809,7 @@ func TestSwitchingProtocols(t *testing.T) {
 // TestRequestClose has a caller that wants the connection closed, and all legs
 // on it before.
 func TestRequestClose(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	tr := &Transport{Provider: gsstest.New(gsstest.Options{Legs: 2})}
 	c := s.client(t, tr)
@@ -805,6 +828,7 @@ func TestRequestClose(t *testing.T) {
 // TestUnnamedIdentity has a credential that does not tell whose it is. Its
 // connections are used once.
 func TestUnnamedIdentity(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t, func(s *testServer) { s.bound = true })
 	p := unnamed{gsstest.New(gsstest.Options{NoResolver: true})}
 	tr := &Transport{Provider: p}
@@ -839,6 +863,7 @@ func (unnamedCredential) Name() gss.Name { return gss.Name{} }
 // TestOwnTokenStaysOutOfPool has a caller that makes its tokens itself. What it
 // has authenticated is not for others.
 func TestOwnTokenStaysOutOfPool(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t, func(s *testServer) { s.bound = true })
 	p := gsstest.New(gsstest.Options{})
 	c := s.client(t, &Transport{Provider: p})
@@ -863,6 +888,7 @@ func TestOwnTokenStaysOutOfPool(t *testing.T) {
 
 // TestGarbageResponse is no reason to send a request again.
 func TestGarbageResponse(t *testing.T) {
+	leavesNothing(t)
 	var n atomic.Int32
 	s := startServer(t, func(s *testServer) {
 		s.before = func(w http.ResponseWriter, _ *http.Request) {
@@ -882,6 +908,7 @@ func TestGarbageResponse(t *testing.T) {
 // TestHalfOpenContext gives up in the middle of a context, of which the server
 // holds its half for the connection. The next request goes elsewhere.
 func TestHalfOpenContext(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	c := s.client(t, &Transport{Provider: gsstest.New(gsstest.Options{Legs: 16})})
 	if a := get(t, c, s.URL); stage(t, a.ex) != StageStep {
@@ -896,6 +923,7 @@ func TestHalfOpenContext(t *testing.T) {
 // TestBindingFollowsConnection has a server that closes the connection after its
 // 401 and shows another certificate on the next one.
 func TestBindingFollowsConnection(t *testing.T) {
+	leavesNothing(t)
 	certs := []tls.Certificate{newCertificate(t), newCertificate(t)}
 	var n atomic.Int32
 	s := start(t, func(s *httptest.Server) {
@@ -920,6 +948,7 @@ func TestBindingFollowsConnection(t *testing.T) {
 
 // TestOtherBaseCannotRepeatTokens sees what a Base gets with a token.
 func TestOtherBaseCannotRepeatTokens(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	base := s.base(t)
 	c := s.client(t, &Transport{Base: roundTripFunc(func(r *http.Request) (*http.Response, error) {
@@ -937,6 +966,7 @@ func TestOtherBaseCannotRepeatTokens(t *testing.T) {
 // connection for the client. The client must not show a token unasked, and gets
 // a proof all the same.
 func TestRequiredRedirectedToBound(t *testing.T) {
+	leavesNothing(t)
 	second := startServer(t, func(s *testServer) { s.bound = true })
 	first := startServer(t, func(s *testServer) {
 		s.next = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, second.URL, http.StatusFound) }
@@ -954,6 +984,7 @@ func TestRequiredRedirectedToBound(t *testing.T) {
 
 // TestContextOfCaller reaches what looks at the response.
 func TestContextOfCaller(t *testing.T) {
+	leavesNothing(t)
 	type key struct{}
 	s := startServer(t)
 	req := newRequest(t, "GET", s.URL, nil)

@@ -36,6 +36,7 @@ func clientOf(t *testing.T, transport *negotiate.Transport) *http.Client {
 
 // TestKerberosChannelBindings has Transport and Handler meet over TLS.
 func TestKerberosChannelBindings(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	provider := kerberized(t, "HTTP/127.0.0.1")
 	ca := newAuthority(t)
 	for _, policy := range []negotiate.BindingPolicy{negotiate.BindingIgnore, negotiate.BindingVerify, negotiate.BindingRequire} {
@@ -81,6 +82,7 @@ func TestKerberosChannelBindings(t *testing.T) {
 
 // TestKerberosDelegation has a front end call a back end as its client.
 func TestKerberosDelegation(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	provider := kerberized(t, "HTTP/127.0.0.1", "HTTP/localhost")
 	back := httptest.NewServer(&negotiate.Handler{
 		Provider: provider,

@@ -228,6 +228,7 @@ func oneConn(t testing.TB) *http.Client {
 }
 
 func TestHandlerChallenges(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	long := base64.StdEncoding.EncodeToString(make([]byte, 64<<10+1))
 	for name, fields := range map[string][]string{
 		"none":             nil,
@@ -275,6 +276,7 @@ func TestHandlerChallenges(t *testing.T) {
 }
 
 func TestHandlerAuthenticates(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	for _, legs := range []int{1, 2, 3} {
 		for _, flags := range []gss.Flags{0, gss.FlagMutual, gss.FlagMutual | gss.FlagDelegate} {
 			t.Run(fmt.Sprintf("%d legs, %s", legs, flags), func(t *testing.T) {
@@ -310,6 +312,7 @@ func TestHandlerAuthenticates(t *testing.T) {
 }
 
 func TestHandlerTakesAnyCaseOfTheScheme(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{})
 	ts := s.start(t)
 	for _, scheme := range []string{"negotiate", "NEGOTIATE", "Negotiate  "} {
@@ -322,6 +325,7 @@ func TestHandlerTakesAnyCaseOfTheScheme(t *testing.T) {
 }
 
 func TestReplySurvivesWhateverNextDoes(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	for name, next := range map[string]http.HandlerFunc{
 		"nothing":    func(http.ResponseWriter, *http.Request) {},
 		"flush":      func(w http.ResponseWriter, _ *http.Request) { w.(http.Flusher).Flush(); io.WriteString(w, "x") },
@@ -355,6 +359,7 @@ func TestReplySurvivesWhateverNextDoes(t *testing.T) {
 }
 
 func TestNextDoesNotSeeTheToken(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{})
 	s.next = func(w http.ResponseWriter, r *http.Request) {
 		if _, ok := r.Header["Authorization"]; ok {
@@ -384,6 +389,7 @@ func TestNextDoesNotSeeTheToken(t *testing.T) {
 // TestProviderFailures holds rule 5 for each failure the fake provider can be
 // told, at the first leg and at a later one.
 func TestProviderFailures(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	failures := map[string]gsstest.Fault{
 		"error":           {Err: &gss.Error{Major: gss.ErrDefectiveToken}},
 		"foreign error":   {Err: errors.New("no GSS-API error")},
@@ -437,6 +443,7 @@ func TestProviderFailures(t *testing.T) {
 }
 
 func TestAcceptFails(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{})
 	s.fake.Inject(gsstest.Fault{Op: gsstest.OpAccept, Err: &gss.Error{Major: gss.ErrNoCred, Err: errors.New("no keytab at /nowhere")}})
 	ts := s.start(t)
@@ -449,6 +456,7 @@ func TestAcceptFails(t *testing.T) {
 }
 
 func TestLargeErrorTokenIsNotSent(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{})
 	s.fake.Inject(gsstest.Fault{Op: gsstest.OpAcceptStep, Err: gss.ErrFailure, Out: make([]byte, 100<<10)})
 	ts := s.start(t)
@@ -462,6 +470,7 @@ func TestLargeErrorTokenIsNotSent(t *testing.T) {
 // TestUnfinishedContextHasNoIdentity has a provider that names the client before
 // the context is done.
 func TestUnfinishedContextHasNoIdentity(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{Legs: 2})
 	s.fake.Inject(gsstest.Fault{Op: gsstest.OpAcceptStep, Info: func(i *gss.ContextInfo) { i.Initiator = gss.User("mallory") }})
 	ts := s.start(t)
@@ -471,6 +480,7 @@ func TestUnfinishedContextHasNoIdentity(t *testing.T) {
 }
 
 func TestCancelledRequest(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{})
 	s.fake.Inject(gsstest.Fault{Op: gsstest.OpAcceptStep, Do: gsstest.Block})
 	tok := nextToken(t, s.initiate(t, "alice", gss.InitiateOptions{}), nil)
@@ -487,6 +497,7 @@ func TestCancelledRequest(t *testing.T) {
 }
 
 func TestAlteredTokens(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{})
 	serve := func(tok []byte) int {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
@@ -516,6 +527,7 @@ func TestAlteredTokens(t *testing.T) {
 }
 
 func TestLogOfRefusalsHelpsAndShowsNoToken(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	ntlm := []byte("NTLMSSP\x00\x01\x00\x00\x00\x07\x82\x08\xa2")
 	inSPNEGO := append([]byte{0x60, 0x30, 0x06, 0x06, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x02, 0xa0, 0x20}, ntlm...)
 	for name, test := range map[string]struct {
@@ -547,6 +559,7 @@ func TestLogOfRefusalsHelpsAndShowsNoToken(t *testing.T) {
 }
 
 func TestSuccessIsLoggedWithoutTheToken(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{})
 	ts := s.start(t)
 	tok := nextToken(t, s.initiate(t, "alice", gss.InitiateOptions{}), nil)
@@ -561,6 +574,7 @@ func TestSuccessIsLoggedWithoutTheToken(t *testing.T) {
 }
 
 func TestMaxTokenBytes(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{})
 	ts := s.start(t)
 	tok := nextToken(t, s.initiate(t, "alice", gss.InitiateOptions{}), nil)
@@ -574,6 +588,7 @@ func TestMaxTokenBytes(t *testing.T) {
 }
 
 func TestUnauthorizedHook(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	for name, page := range map[string]http.HandlerFunc{
 		"page": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
@@ -614,6 +629,7 @@ func TestUnauthorizedHook(t *testing.T) {
 }
 
 func TestDelegatedCredential(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	for _, panics := range []bool{false, true} {
 		t.Run(fmt.Sprintf("panics=%t", panics), func(t *testing.T) {
 			s := newSite(t, gsstest.Options{})
@@ -678,6 +694,7 @@ func TestDelegatedCredential(t *testing.T) {
 // TestRefusedDelegationIsClosed delegates in a context that is finished and yet
 // refused.
 func TestRefusedDelegationIsClosed(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{})
 	s.ChannelBindings = negotiate.BindingRequire
 	ts := httptest.NewServer(s.Handler)
@@ -688,6 +705,7 @@ func TestRefusedDelegationIsClosed(t *testing.T) {
 }
 
 func TestHandlerWithoutNextOrProvider(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	for name, break_ := range map[string]func(*negotiate.Handler){
 		"Next": func(h *negotiate.Handler) { h.Next = nil },
 	} {
@@ -707,6 +725,7 @@ func TestHandlerWithoutNextOrProvider(t *testing.T) {
 }
 
 func TestManyUsersAtOnce(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{Legs: 2})
 	ts := s.start(t)
 	var wg sync.WaitGroup
@@ -767,6 +786,7 @@ func (a answer) rawToken() []byte {
 
 // TestNoGoroutineIsLeft runs in a bubble, which fails if a goroutine is left in it.
 func TestNoGoroutineIsLeft(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, gsstest.Options{Legs: 2})
 		for _, flags := range []gss.Flags{0, gss.FlagDelegate} {

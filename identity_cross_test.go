@@ -3,7 +3,6 @@ package negotiate
 import (
 	"fmt"
 	"net/http"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +17,7 @@ import (
 // with GssapiConnectionBound. Two credentials, callers without one and somebody
 // else share one Base.
 func TestIdentitiesNeverCross(t *testing.T) {
+	leavesNothing(t)
 	servers := map[string]func(*testing.T, ...serverOption) *testServer{"HTTP/1.1": startServer, "HTTP/2": startH2}
 	for proto, start := range servers {
 		for _, opportunistic := range []Opportunism{OpportunisticNever, OpportunisticLearned, OpportunisticAlways} {
@@ -89,6 +89,7 @@ func assertOneIdentityPerConn(t *testing.T, s *testServer) {
 // TestConnectionsAreReused keeps the rule above from being kept by never using
 // a connection twice.
 func TestConnectionsAreReused(t *testing.T) {
+	leavesNothing(t)
 	for proto, start := range map[string]func(*testing.T, ...serverOption) *testServer{"HTTP/1.1": startServer, "HTTP/2": startH2} {
 		t.Run(proto, func(t *testing.T) {
 			s := start(t, func(s *testServer) { s.bound = true })
@@ -121,6 +122,7 @@ func TestConnectionsAreReused(t *testing.T) {
 
 // TestNewLoginIsSeen changes the default credential between two requests.
 func TestNewLoginIsSeen(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t, func(s *testServer) { s.bound = true })
 	p := gsstest.New(gsstest.Options{})
 	c := s.client(t, &Transport{Provider: p})
@@ -133,6 +135,7 @@ func TestNewLoginIsSeen(t *testing.T) {
 }
 
 func TestThreeLegsAmongOthers(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	base := s.base(t)
 	base.MaxIdleConnsPerHost = 100
@@ -180,25 +183,12 @@ func (t *Transport) roundTripUnless(other bool, req *http.Request) (*http.Respon
 	return t.RoundTrip(req)
 }
 
-// settled waits until the number of goroutines is down to n.
-func settled(t *testing.T, n int) {
-	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for runtime.NumGoroutine() > n {
-		if time.Now().After(deadline) {
-			buf := make([]byte, 1<<20)
-			t.Fatalf("%d goroutines, there were %d:\n%s", runtime.NumGoroutine(), n, buf[:runtime.Stack(buf, true)])
-		}
-		runtime.Gosched()
-		time.Sleep(time.Millisecond)
-	}
-}
-
 func TestNoGoroutineIsLeft(t *testing.T) {
+	leavesNothing(t)
 	for proto, start := range map[string]func(*testing.T, ...serverOption) *testServer{"HTTP/1.1": startServer, "HTTP/2": startH2} {
 		t.Run(proto, func(t *testing.T) {
 			s := start(t)
-			before := runtime.NumGoroutine()
+			before := takeCensus()
 			tr := &Transport{}
 			c := s.client(t, tr)
 			var wg sync.WaitGroup
@@ -211,7 +201,9 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 			}
 			wg.Wait()
 			tr.CloseIdleConnections()
-			settled(t, before)
+			if left := before.exceeded(10 * time.Second); left != "" {
+				t.Error(left)
+			}
 		})
 	}
 }

@@ -33,6 +33,7 @@ func eachServer(t *testing.T, test func(t *testing.T, s *testServer)) {
 // which must not go where alice is known. The server must see what it sees of
 // bob alone.
 func TestOtherSchemeAfterNegotiate(t *testing.T) {
+	leavesNothing(t)
 	eachServer(t, func(t *testing.T, s *testServer) {
 		s.before = basicOfBob
 		c := s.client(t, &Transport{})
@@ -66,6 +67,7 @@ func basicOfBob(w http.ResponseWriter, r *http.Request) {
 // that stands before a server of connections. Whose they are nobody can tell, so
 // that no other request may follow one on its connection.
 func TestOwnNegotiate(t *testing.T) {
+	leavesNothing(t)
 	eachServer(t, func(t *testing.T, s *testServer) {
 		clients := gsstest.New(gsstest.Options{})
 		tr := &Transport{Provider: gsstest.New(gsstest.Options{}), Allow: func(*http.Request) bool { return false }}
@@ -114,6 +116,7 @@ func firstToken(t *testing.T, p *gsstest.Provider, user string) []byte {
 // TestReverseProxy is net/http's reverse proxy over a Transport, with clients
 // that authenticate to the server behind it or do not.
 func TestReverseProxy(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t, bound)
 	origin, err := url.Parse(s.URL)
 	if err != nil {
@@ -155,6 +158,7 @@ func (n withNobody) RoundTrip(r *http.Request) (*http.Response, error) {
 // TestNewLoginClosesOldConnections changes the default credential, and one that
 // follows a source, while there are idle connections, and those in use.
 func TestNewLoginClosesOldConnections(t *testing.T) {
+	leavesNothing(t)
 	eachServer(t, func(t *testing.T, s *testServer) {
 		p := gsstest.New(gsstest.Options{})
 		base := s.base(t)
@@ -231,6 +235,7 @@ func owners(tr *Transport) map[party]int {
 // TestNewLoginUnderLoad changes the default credential again and again under
 // running requests.
 func TestNewLoginUnderLoad(t *testing.T) {
+	leavesNothing(t)
 	eachServer(t, func(t *testing.T, s *testServer) {
 		p := gsstest.New(gsstest.Options{})
 		base := s.base(t)
@@ -271,6 +276,7 @@ func TestNewLoginUnderLoad(t *testing.T) {
 // TestOwnedConnectionsEnd closes idle connections that are somebody's in time,
 // also where Base has no limit, since nobody says when a credential is given up.
 func TestOwnedConnectionsEnd(t *testing.T) {
+	leavesNothing(t)
 	synctest.Test(t, func(t *testing.T) {
 		provider := gsstest.New(gsstest.Options{})
 		base := pipeServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -308,6 +314,7 @@ func TestOwnedConnectionsEnd(t *testing.T) {
 // TestManyIdentities is bounded by Base's limit of all connections, or a default
 // one.
 func TestManyIdentities(t *testing.T) {
+	leavesNothing(t)
 	for limit, want := range map[int]int64{0: defaultMaxIdle, 10: 10} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			s := startServer(t)
@@ -330,6 +337,7 @@ func TestManyIdentities(t *testing.T) {
 
 // TestUncomparableCredential has a credential that cannot be a map's key.
 func TestUncomparableCredential(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t, bound)
 	p := gsstest.New(gsstest.Options{})
 	c := s.client(t, &Transport{Provider: takesUncomparable{p}})
@@ -360,6 +368,7 @@ func (p takesUncomparable) Initiate(ctx context.Context, o gss.InitiateOptions) 
 // the same time. Its place on the connection is given back once, and not that of
 // another.
 func TestSharedBodyEndsOnce(t *testing.T) {
+	leavesNothing(t)
 	started, release := make(chan struct{}), make(chan struct{})
 	s := startH2(t, func(s *testServer) {
 		s.next = func(w http.ResponseWriter, r *http.Request) {
@@ -408,6 +417,7 @@ func TestSharedBodyEndsOnce(t *testing.T) {
 // other credentials have been in use since, and one that was made its own only
 // after the new login was seen.
 func TestNewLoginAndOtherCredentials(t *testing.T) {
+	leavesNothing(t)
 	t.Run("in use", func(t *testing.T) {
 		s := startServer(t, bound)
 		started, release := make(chan struct{}), make(chan struct{})
@@ -461,6 +471,7 @@ func TestNewLoginAndOtherCredentials(t *testing.T) {
 // TestAbandonedContext gives up a context in its middle, on a connection that
 // others may use. Its server waits for the rest, so nobody begins another there.
 func TestAbandonedContext(t *testing.T) {
+	leavesNothing(t)
 	s := startH2(t)
 	p := gsstest.New(gsstest.Options{Legs: 2})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -478,6 +489,7 @@ func TestAbandonedContext(t *testing.T) {
 // redirect after which no token may go out unasked. There has to be a connection
 // on which the server asks.
 func TestMutualOnCleanConnection(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t, bound)
 	base := s.base(t)
 	base.DialContext = dialHere

@@ -12,6 +12,7 @@ import (
 // TestLearnedRoundTrips counts what servers and the KDC see of a client that
 // learns who asks for tokens.
 func TestLearnedRoundTrips(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	for _, m := range []negotiate.Mutual{negotiate.MutualDisabled, negotiate.MutualRequired} {
 		w := newWorld(t)
 		s := w.serve(w.handler(greet))
@@ -38,6 +39,7 @@ func TestLearnedRoundTrips(t *testing.T) {
 // TestLearnedOriginsOnly has origins that differ from one that asked in their
 // host or port only. None of them sees a token, nor does the KDC hear of them.
 func TestLearnedOriginsOnly(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w := newWorld(t)
 	w.AddService("HTTP/other.example.org")
 	h := w.handler(greet)
@@ -69,6 +71,7 @@ func TestLearnedOriginsOnly(t *testing.T) {
 
 // TestLearnedSurvivesErrors: a status other than 401 is no refusal.
 func TestLearnedSurvivesErrors(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w := newWorld(t)
 	status := http.StatusOK
 	s := w.serve(w.handler(func(rw http.ResponseWriter, r *http.Request) { rw.WriteHeader(status) }))
@@ -84,6 +87,7 @@ func TestLearnedSurvivesErrors(t *testing.T) {
 // TestAlwaysCosts is the price of OpportunisticAlways: a ticket and a token for
 // each server, asked for or not.
 func TestAlwaysCosts(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w := newWorld(t)
 	s := w.serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {}))
 	c := w.client(&negotiate.Transport{Opportunistic: negotiate.OpportunisticAlways})

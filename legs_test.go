@@ -46,6 +46,7 @@ func (p micProvider) Accept(_ context.Context, o gss.AcceptOptions) (gss.SecCont
 // TestRequestMIC has a server that requests MICs, a hundred clients at a time,
 // and others on the same pool.
 func TestRequestMIC(t *testing.T) {
+	leavesNothing(t)
 	for _, mutual := range []Mutual{MutualDisabled, MutualOptional, MutualRequired} {
 		t.Run(mutual.String(), func(t *testing.T) {
 			s := startServer(t)
@@ -84,6 +85,7 @@ func TestRequestMIC(t *testing.T) {
 
 // TestRequestMICWithTokenOfProxy has both, a proxy and a server, request MICs.
 func TestRequestMICByProxy(t *testing.T) {
+	leavesNothing(t)
 	eachHop(t, func(t *testing.T, h hop, s *testServer, p *testProxy) {
 		s.acceptor, p.provider = micProvider{s.provider}, micProvider{p.provider.(*gsstest.Provider)}
 		c := p.through(t, s, &Transport{Provider: micProvider{gsstest.New(gsstest.Options{})}, Mutual: MutualRequired, ProxyMutual: MutualRequired})
@@ -96,6 +98,7 @@ func TestRequestMICByProxy(t *testing.T) {
 // TestMutualIsDoneBeforeTheLastLeg accepts no token after the proof that does not
 // belong to the context.
 func TestMutualIsDoneBeforeTheLastLeg(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t, func(s *testServer) { s.final = func([]byte) []byte { return []byte("garbage") } })
 	s.acceptor = micProvider{s.provider}
 	_, err := do(t, s.client(t, &Transport{Provider: micProvider{gsstest.New(gsstest.Options{})}, Mutual: MutualRequired}), newRequest(t, "GET", s.URL, nil))
@@ -134,6 +137,7 @@ func assertLegsTogether(t *testing.T, s *testServer, legs int) {
 // HTTP/2 has one for all. Those that are taken for each other begin anew over
 // HTTP/1.1, and from then on all do.
 func TestLegsOverHTTP2(t *testing.T) {
+	leavesNothing(t)
 	s := startH2(t)
 	base := s.base(t)
 	base.MaxIdleConnsPerHost = 100
@@ -158,6 +162,7 @@ func TestLegsOverHTTP2(t *testing.T) {
 
 // TestFallsBackOnce has a server that takes no second leg over HTTP/2.
 func TestFallsBackOnce(t *testing.T) {
+	leavesNothing(t)
 	var refused atomic.Int32
 	s := startH2(t, func(s *testServer) {
 		s.before = func(_ http.ResponseWriter, r *http.Request) {
@@ -188,6 +193,7 @@ func TestFallsBackOnce(t *testing.T) {
 // TestFirstTokenRefusedOverHTTP2 does not blame HTTP/2 for a token that no server
 // takes.
 func TestFirstTokenRefusedOverHTTP2(t *testing.T) {
+	leavesNothing(t)
 	s := startH2(t, func(s *testServer) { s.refuse = func(string) bool { return true } })
 	c := s.client(t, &Transport{})
 	for range 2 {
@@ -250,6 +256,7 @@ func answerFrames(fr *http2.Framer, stream uint32, status, challenge string) {
 // context, in each way there is. Before the server holds a context the exchange
 // goes on elsewhere; then it is over, and says so.
 func TestHTTP2EndsInContext(t *testing.T) {
+	leavesNothing(t)
 	ways := map[string]func(fr *http2.Framer, stream uint32) (goOn bool){
 		"GOAWAY, unprocessed": func(fr *http2.Framer, stream uint32) bool {
 			fr.WriteGoAway(max(stream, 2)-2, http2.ErrCodeNo, nil)
@@ -314,6 +321,7 @@ func TestHTTP2EndsInContext(t *testing.T) {
 // TestGOAWAYBetweenLegs has a server that takes no more requests after it has
 // answered one.
 func TestGOAWAYBetweenLegs(t *testing.T) {
+	leavesNothing(t)
 	for leg := 1; leg <= 2; leg++ {
 		t.Run(fmt.Sprint(leg), func(t *testing.T) {
 			var ended atomic.Bool
@@ -385,6 +393,7 @@ func (s *testServer) answerToken(t *testing.T, fr *http2.Framer, stream uint32, 
 // TestNoHTTP1ToFallBackTo has a server that takes no further leg over HTTP/2 and
 // speaks nothing else. Its 401 is the response.
 func TestNoHTTP1ToFallBackTo(t *testing.T) {
+	leavesNothing(t)
 	s := start(t, func(h *httptest.Server) {
 		h.EnableHTTP2 = true
 		h.TLS = &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
@@ -416,6 +425,7 @@ func TestNoHTTP1ToFallBackTo(t *testing.T) {
 // TestConnectionLostByLongBody has a server whose 401 in the middle of a context
 // is too long to be read. What is left of the context cannot go elsewhere.
 func TestConnectionLostByLongBody(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t, func(s *testServer) {
 		s.before = func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Authorization") != "" {

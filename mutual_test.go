@@ -21,6 +21,7 @@ var proofs = map[string]func([]byte) []byte{
 }
 
 func TestMutual(t *testing.T) {
+	leavesNothing(t)
 	const returned, stripped, failed = "returned", "stripped", "error"
 	tests := []struct {
 		mutual Mutual
@@ -101,6 +102,7 @@ func TestMutual(t *testing.T) {
 
 // TestMutualProofOfAnotherContext plays a token of one context into another.
 func TestMutualProofOfAnotherContext(t *testing.T) {
+	leavesNothing(t)
 	for _, opportunistic := range []Opportunism{OpportunisticNever, OpportunisticAlways} {
 		t.Run(opportunistic.String(), func(t *testing.T) {
 			var first []byte
@@ -125,6 +127,7 @@ func TestMutualProofOfAnotherContext(t *testing.T) {
 // TestMutualNeedsFlag has a provider that completes a context without the
 // server's proof, as one does that believes an accept-completed.
 func TestMutualNeedsFlag(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	p := gsstest.New(gsstest.Options{})
 	p.Inject(gsstest.Fault{Op: gsstest.OpInitiateStep, Info: func(i *gss.ContextInfo) { i.Flags &^= gss.FlagMutual }})
@@ -135,6 +138,7 @@ func TestMutualNeedsFlag(t *testing.T) {
 }
 
 func TestMutualRequiredOfServerThatDoesNotAsk(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	c := s.client(t, &Transport{Mutual: MutualRequired})
 	_, err := do(t, c, newRequest(t, "GET", s.URL+"/open", nil))
@@ -147,6 +151,7 @@ func TestMutualRequiredOfServerThatDoesNotAsk(t *testing.T) {
 // TestMutualRequiredOnBoundConnection has a server that asks once a connection.
 // Each of its responses has to prove who it is all the same.
 func TestMutualRequiredOnBoundConnection(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t, func(s *testServer) { s.bound = true })
 	c := s.client(t, &Transport{Mutual: MutualRequired})
 	for range 3 {
@@ -160,6 +165,7 @@ func TestMutualRequiredOnBoundConnection(t *testing.T) {
 }
 
 func TestMutualRequiredReturnsFailed401(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	p := gsstest.New(gsstest.Options{})
 	p.Inject(gsstest.Fault{Op: gsstest.OpInitiate, Err: gss.ErrNoCred})
@@ -171,6 +177,7 @@ func TestMutualRequiredReturnsFailed401(t *testing.T) {
 }
 
 func TestMutualErrorHidesSecretsOfURL(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	c := s.client(t, &Transport{Mutual: MutualRequired})
 	url := strings.Replace(s.URL, "://", "://u:hunter2@", 1) + "/open?key=hunter3"

@@ -11,6 +11,7 @@ import (
 )
 
 func TestOpportunism(t *testing.T) {
+	leavesNothing(t)
 	tests := []struct {
 		o    Opportunism
 		want string
@@ -35,6 +36,7 @@ func TestOpportunism(t *testing.T) {
 // TestLearnedIsForgotten has a server that was taken for one that wants tokens
 // and refuses the next.
 func TestLearnedIsForgotten(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	tr := &Transport{Opportunistic: OpportunisticLearned}
 	c := s.client(t, tr)
@@ -53,6 +55,7 @@ func TestLearnedIsForgotten(t *testing.T) {
 }
 
 func TestLearnedIsPerOrigin(t *testing.T) {
+	leavesNothing(t)
 	a, b := startServer(t), startServer(t)
 	c := a.client(t, &Transport{Opportunistic: OpportunisticLearned})
 	get(t, c, a.URL)
@@ -63,6 +66,7 @@ func TestLearnedIsPerOrigin(t *testing.T) {
 }
 
 func TestOriginSetIsBounded(t *testing.T) {
+	leavesNothing(t)
 	var s originSet
 	for i := range maxOrigins + 10 {
 		s.has("0")
@@ -79,6 +83,7 @@ func TestOriginSetIsBounded(t *testing.T) {
 // TestOpportunisticTokenFails goes on without a token, to a server that may not
 // want one.
 func TestOpportunisticTokenFails(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	p := gsstest.New(gsstest.Options{})
 	p.Inject(gsstest.Fault{Op: gsstest.OpInitiate, Times: 1, Err: gss.ErrFailure})
@@ -91,6 +96,7 @@ func TestOpportunisticTokenFails(t *testing.T) {
 // TestOpportunisticTokenFailsUnasked has a server that refuses requests without a
 // token and does not ask for one.
 func TestOpportunisticTokenFailsUnasked(t *testing.T) {
+	leavesNothing(t)
 	tests := []struct {
 		op    gsstest.Op
 		stage string
@@ -112,6 +118,7 @@ func TestOpportunisticTokenFailsUnasked(t *testing.T) {
 // TestRedirect follows redirects between two origins. What goes to the second
 // one unasked, is what the first one sent the client to do.
 func TestRedirect(t *testing.T) {
+	leavesNothing(t)
 	const none, token, delegated = "C1 C1+", "C1+", "C1+ delegated"
 	allow := func(*http.Request) bool { return true }
 	tests := []struct {
@@ -176,6 +183,7 @@ func TestRedirect(t *testing.T) {
 
 // TestRedirectBack comes back to the first origin by way of another one.
 func TestRedirectBack(t *testing.T) {
+	leavesNothing(t)
 	var urls [2]string
 	s := startServer(t, func(s *testServer) {
 		s.next = func(w http.ResponseWriter, r *http.Request) {

@@ -18,6 +18,7 @@ import (
 // TestTokenOnSharedConnection has a request of nobody under way on an HTTP/2
 // connection. A token must not follow on it.
 func TestTokenOnSharedConnection(t *testing.T) {
+	leavesNothing(t)
 	started, release := make(chan struct{}), make(chan struct{})
 	s := startH2(t, func(s *testServer) {
 		s.bound = true
@@ -50,6 +51,7 @@ func TestTokenOnSharedConnection(t *testing.T) {
 
 // TestMaxConcurrentStreams needs more connections than one.
 func TestMaxConcurrentStreams(t *testing.T) {
+	leavesNothing(t)
 	const streams, requests = 2, 6
 	var inside sync.WaitGroup
 	inside.Add(requests)
@@ -82,6 +84,7 @@ func TestMaxConcurrentStreams(t *testing.T) {
 // TestHTTP2DialsOnce has many requests at once to a host that is known to speak
 // HTTP/2 and has no connection left.
 func TestHTTP2DialsOnce(t *testing.T) {
+	leavesNothing(t)
 	s := startH2(t)
 	tr := &Transport{}
 	c := s.client(t, tr)
@@ -104,6 +107,7 @@ func TestHTTP2DialsOnce(t *testing.T) {
 // TestDialFailsForAll has a host that spoke HTTP/2 and is gone. Nobody waits
 // for the failures of others.
 func TestDialFailsForAll(t *testing.T) {
+	leavesNothing(t)
 	synctest.Test(t, func(t *testing.T) {
 		gone := errors.New("gone")
 		base := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -131,6 +135,7 @@ func TestDialFailsForAll(t *testing.T) {
 // TestWaiterOfDeadConnection waits for a connection that is closed instead of
 // given back.
 func TestWaiterOfDeadConnection(t *testing.T) {
+	leavesNothing(t)
 	release := make(chan struct{})
 	s := startServer(t, func(s *testServer) {
 		s.next = func(w http.ResponseWriter, r *http.Request) {
@@ -165,6 +170,7 @@ func TestWaiterOfDeadConnection(t *testing.T) {
 // TestTurnIsPassedOn ends the wait of one whose turn has come. The next must
 // not wait for ever.
 func TestTurnIsPassedOn(t *testing.T) {
+	leavesNothing(t)
 	p := newPool(new(http.Transport))
 	h := p.host(routeKey{})
 	mine, next := make(chan struct{}), make(chan struct{})
@@ -184,6 +190,7 @@ func TestTurnIsPassedOn(t *testing.T) {
 // TestMaxIdleConnsPerHost bounds the idle connections of one identity, not
 // those of all.
 func TestMaxIdleConnsPerHost(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	base := s.base(t)
 	base.MaxIdleConnsPerHost = 2

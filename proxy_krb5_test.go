@@ -14,6 +14,7 @@ import (
 // TestProxyKerberos authenticates to a proxy and to a server with tickets, each
 // with its own, and has both prove who they are.
 func TestProxyKerberos(t *testing.T) {
+	leavesNothing(t)
 	kdc := krbtest.NewKDC(t)
 	kdc.AddPrincipal("alice", "")
 	kdc.AddService("HTTP/" + webHost)

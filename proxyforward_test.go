@@ -14,6 +14,7 @@ import (
 
 // TestForwardedBody sends each kind of body through a proxy that asks.
 func TestForwardedBody(t *testing.T) {
+	leavesNothing(t)
 	for _, k := range bodyKinds {
 		for _, path := range []string{"/open", "/private"} {
 			t.Run(k.name+path, func(t *testing.T) {
@@ -46,6 +47,7 @@ func TestForwardedBody(t *testing.T) {
 // TestForwardedBodyExpects keeps a body that cannot be kept until the proxy has
 // let the request pass.
 func TestForwardedBodyExpects(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t, named(webHost))
 	var expected atomic.Bool
 	p := startProxy(t, func(p *testProxy) {
@@ -72,6 +74,7 @@ func TestForwardedBodyExpects(t *testing.T) {
 // TestForwardedOwnProxyAuthorization leaves a caller's own header alone, also when
 // the proxy is known to ask for Negotiate.
 func TestForwardedOwnProxyAuthorization(t *testing.T) {
+	leavesNothing(t)
 	s, p := startServer(t, named(webHost)), startProxy(t)
 	c := p.through(t, s, &Transport{ProxyMutual: MutualOptional})
 	get(t, c, s.at(webHost, "/private"))
@@ -89,6 +92,7 @@ func TestForwardedOwnProxyAuthorization(t *testing.T) {
 // TestServersDoNotAskAsProxies gives no token to a server that answers 407,
 // directly or in a tunnel.
 func TestServersDoNotAskAsProxies(t *testing.T) {
+	leavesNothing(t)
 	posing := func(s *testServer) {
 		s.before = func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Proxy-Authenticate", "Negotiate")
@@ -121,6 +125,7 @@ func TestServersDoNotAskAsProxies(t *testing.T) {
 // TestExchangeEnds has a proxy that asks at each request, and a server, each with
 // contexts of many legs. There is an end to answering.
 func TestExchangeEnds(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t, named(webHost))
 	p := startProxy(t, func(p *testProxy) { p.each = true })
 	a := get(t, p.through(t, s, &Transport{Provider: gsstest.New(gsstest.Options{Legs: maxLegs})}), s.at(webHost, "/private"))
@@ -132,6 +137,7 @@ func TestExchangeEnds(t *testing.T) {
 // TestForwardedStale has a proxy that hangs up on a connection it has kept. No
 // token is sent twice, not to the proxy either.
 func TestForwardedStale(t *testing.T) {
+	leavesNothing(t)
 	for _, each := range []bool{false, true} {
 		var n atomic.Int32
 		var tokens sync.Map
@@ -165,6 +171,7 @@ func TestForwardedStale(t *testing.T) {
 // TestForwardedServersApart never has two servers on one connection to a proxy,
 // which may keep a connection of its own for each of its clients'.
 func TestForwardedServersApart(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t, named(webHost, otherHost), func(s *testServer) { s.bound = true })
 	p := startProxy(t)
 	c := p.through(t, s, &Transport{})
@@ -188,6 +195,7 @@ func TestForwardedServersApart(t *testing.T) {
 // has authenticated on a connection for the sender of all that follows. Nobody
 // goes by the connection of another, least of all who has no credential.
 func TestIdentitiesNeverCrossAtProxy(t *testing.T) {
+	leavesNothing(t)
 	for _, h := range hops {
 		for _, o := range []Opportunism{OpportunisticNever, OpportunisticLearned} {
 			t.Run(h.name+" "+o.String(), func(t *testing.T) {
@@ -252,6 +260,7 @@ func TestIdentitiesNeverCrossAtProxy(t *testing.T) {
 // and clients that have no credential. What a connection to the server carries is
 // of one of them.
 func TestProxyKnowsClientsApart(t *testing.T) {
+	leavesNothing(t)
 	eachHop(t, func(t *testing.T, h hop, s *testServer, p *testProxy) {
 		provider := gsstest.New(gsstest.Options{})
 		tr := &Transport{Provider: provider}
@@ -295,6 +304,7 @@ func initiatorOf(t *testing.T, value string) string {
 // TestProxyPartiesApart has an Allow that forbids the server to know
 // alice, who is known to the proxy, and somebody who is known to neither.
 func TestProxyPartiesApart(t *testing.T) {
+	leavesNothing(t)
 	eachHop(t, func(t *testing.T, h hop, s *testServer, p *testProxy) {
 		s.bound = true
 		provider := gsstest.New(gsstest.Options{})

@@ -105,6 +105,7 @@ func readToken(t *testing.T, value string) (c tokenContent) {
 
 // TestProxyAndServer authenticates to both, with contexts of several legs.
 func TestProxyAndServer(t *testing.T) {
+	leavesNothing(t)
 	for legs := 1; legs <= 3; legs++ {
 		for _, o := range []Opportunism{OpportunisticNever, OpportunisticAlways} {
 			for _, h := range hops {
@@ -132,6 +133,7 @@ func TestProxyAndServer(t *testing.T) {
 
 // TestProxyAsks has a server that does not ask, behind a proxy that does.
 func TestProxyAsks(t *testing.T) {
+	leavesNothing(t)
 	eachHop(t, func(t *testing.T, h hop, s *testServer, p *testProxy) {
 		c := p.through(t, s, &Transport{Provider: gsstest.New(gsstest.Options{Legs: 2})})
 		for range 2 {
@@ -153,6 +155,7 @@ func TestProxyAsks(t *testing.T) {
 // TestProxyClosesAfter407 has a proxy that says so, one of the old ones that say
 // it in their own way, and one that only does it.
 func TestProxyClosesAfter407(t *testing.T) {
+	leavesNothing(t)
 	hangsUp := func(p *testProxy) {
 		p.before = func(c *proxyConn, req *http.Request) bool {
 			if req.Header.Get("Proxy-Authorization") == "" {
@@ -210,6 +213,7 @@ func oldWay(c *proxyConn, req *http.Request) bool {
 
 // TestProxyClosesInContext is the end of a context: its legs need one connection.
 func TestProxyClosesInContext(t *testing.T) {
+	leavesNothing(t)
 	for _, h := range hops {
 		t.Run(h.name, func(t *testing.T) {
 			s, p := h.start(t, named(webHost)), h.startProxy(t, func(p *testProxy) { p.closes = true })
@@ -232,6 +236,7 @@ func TestProxyClosesInContext(t *testing.T) {
 // TestProxyAsksEachTime has a proxy that knows no connections. Once that is
 // known a request needs no 407.
 func TestProxyAsksEachTime(t *testing.T) {
+	leavesNothing(t)
 	for legs := 1; legs <= 3; legs++ {
 		t.Run(fmt.Sprint(legs), func(t *testing.T) {
 			s := startServer(t, named(webHost))
@@ -257,6 +262,7 @@ func TestProxyAsksEachTime(t *testing.T) {
 // TestProxyRefuses has a proxy that lets nobody pass: for http its 407 is the
 // response, for https the error of the connection.
 func TestProxyRefuses(t *testing.T) {
+	leavesNothing(t)
 	tests := []struct {
 		name  string
 		set   func(*testProxy, *Transport)
@@ -316,6 +322,7 @@ func TestProxyRefuses(t *testing.T) {
 
 // TestProxyMutual has proxies that prove who they are, and others.
 func TestProxyMutual(t *testing.T) {
+	leavesNothing(t)
 	var first []byte
 	replay := func(b []byte) []byte {
 		if first == nil {
@@ -389,6 +396,7 @@ func checkProxyMutual(t *testing.T, p *testProxy, a answer, err error, ok bool) 
 
 // TestProxyMutualNeedsFlag has a provider that takes anything for a proof.
 func TestProxyMutualNeedsFlag(t *testing.T) {
+	leavesNothing(t)
 	eachHop(t, func(t *testing.T, h hop, s *testServer, p *testProxy) {
 		provider := gsstest.New(gsstest.Options{})
 		provider.Inject(gsstest.Fault{Op: gsstest.OpInitiateStep, Info: func(i *gss.ContextInfo) { i.Flags &^= gss.FlagMutual }})
@@ -401,6 +409,7 @@ func TestProxyMutualNeedsFlag(t *testing.T) {
 // TestProxyIsGivenNoCredential delegates to the server, never to the proxy, and
 // asks for no proof that is not wanted.
 func TestProxyIsGivenNoCredential(t *testing.T) {
+	leavesNothing(t)
 	eachHop(t, func(t *testing.T, h hop, s *testServer, p *testProxy) {
 		provider := gsstest.New(gsstest.Options{})
 		get(t, p.through(t, s, &Transport{Provider: provider, Delegation: DelegateAlways, Mutual: MutualRequired}), s.at(webHost, "/private"))
@@ -419,6 +428,7 @@ func TestProxyIsGivenNoCredential(t *testing.T) {
 // TestProxyAndAllow authenticates to the proxy whatever Allow says of the server,
 // and not to the server.
 func TestProxyAndAllow(t *testing.T) {
+	leavesNothing(t)
 	eachHop(t, func(t *testing.T, h hop, s *testServer, p *testProxy) {
 		s.bound = true
 		c := p.through(t, s, &Transport{Allow: func(r *http.Request) bool { return r.URL.Path == "/allowed" }})
@@ -439,6 +449,7 @@ func TestProxyAndAllow(t *testing.T) {
 // TestProxyAndOwnAuthorization is a client of its own scheme, such as Bearer, that
 // has to pass the proxy all the same.
 func TestProxyAndOwnAuthorization(t *testing.T) {
+	leavesNothing(t)
 	eachHop(t, func(t *testing.T, h hop, s *testServer, p *testProxy) {
 		s.before = func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-Saw", r.Header.Get("Authorization"))
@@ -458,6 +469,7 @@ func TestProxyAndOwnAuthorization(t *testing.T) {
 
 // TestProxyPerURL asks Base.Proxy for each request, with the request.
 func TestProxyPerURL(t *testing.T) {
+	leavesNothing(t)
 	eachHop(t, func(t *testing.T, h hop, s *testServer, p *testProxy) {
 		base := p.base(t, s)
 		base.Proxy = func(r *http.Request) (*url.URL, error) {
@@ -486,6 +498,7 @@ func TestProxyPerURL(t *testing.T) {
 // TestProxyFromEnvironment honours HTTP_PROXY, HTTPS_PROXY and NO_PROXY. net/http
 // reads them once in a process, so that this test has one of its own.
 func TestProxyFromEnvironment(t *testing.T) {
+	leavesNothing(t)
 	const child = "NEGOTIATE_TEST_PROXY_FROM_ENVIRONMENT"
 	if os.Getenv(child) == "" {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProxyFromEnvironment$")
@@ -520,6 +533,7 @@ func TestProxyFromEnvironment(t *testing.T) {
 
 // TestProxyWithUserInfo leaves a proxy whose URL has a user to net/http's Basic.
 func TestProxyWithUserInfo(t *testing.T) {
+	leavesNothing(t)
 	eachHop(t, func(t *testing.T, h hop, s *testServer, p *testProxy) {
 		p.before = func(c *proxyConn, req *http.Request) bool {
 			if req.Header.Get("Proxy-Authorization") == "Basic dXNlcjpwYXNz" {
@@ -554,6 +568,7 @@ func TestProxyWithUserInfo(t *testing.T) {
 // TestProxyLearned gives a proxy that is known to ask its token with the first
 // request of each connection, until it refuses one.
 func TestProxyLearned(t *testing.T) {
+	leavesNothing(t)
 	eachHop(t, func(t *testing.T, h hop, s *testServer, p *testProxy) {
 		tr := &Transport{}
 		c := p.through(t, s, tr)

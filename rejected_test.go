@@ -110,6 +110,7 @@ func (w *world) acceptorAt(off time.Duration, services ...string) *krb5.Provider
 // TestRejected returns the server's 401 with its body, and says why, after two
 // tokens at most.
 func TestRejected(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	for _, r := range rejections {
 		for _, m := range []negotiate.Mutual{negotiate.MutualDisabled, negotiate.MutualRequired} {
 			for _, o := range []negotiate.Opportunism{negotiate.OpportunisticNever, negotiate.OpportunisticAlways} {
@@ -160,6 +161,7 @@ func checkReason(t *testing.T, err error, stage string, is error, codes []uint32
 // TestRejectedThenRepaired has the client recover by itself once the service has
 // its new key: the refused ticket is not used again.
 func TestRejectedThenRepaired(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w := newWorld(t)
 	path := w.Keytab("HTTP/" + wwwHost)
 	acceptor := w.provider(krb5.Options{Keytab: "FILE:" + path})
@@ -185,6 +187,7 @@ func TestRejectedThenRepaired(t *testing.T) {
 // TestForbiddenIdentity is a server that knows the client and does not want it:
 // another token would not help.
 func TestForbiddenIdentity(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	for _, m := range []negotiate.Mutual{negotiate.MutualDisabled, negotiate.MutualRequired} {
 		w := newWorld(t)
 		p, s := w.asking()

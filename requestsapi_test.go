@@ -54,6 +54,7 @@ func echo(rw http.ResponseWriter, r *http.Request) {
 }
 
 func TestEveryMethod(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	eachProtocol(t, func(t *testing.T, w *world, serve func(http.HandlerFunc) *tapped) {
 		s := serve(echo)
 		c := w.client(verifying())
@@ -90,6 +91,7 @@ func (w *world) pipedRequest(method, url string) (*http.Request, *io.PipeWriter)
 // TestStreamingUpload writes a part of the body only when the server has the one
 // before.
 func TestStreamingUpload(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	eachProtocol(t, func(t *testing.T, w *world, serve func(http.HandlerFunc) *tapped) {
 		arrived := make(chan string)
 		s := serve(func(rw http.ResponseWriter, r *http.Request) {
@@ -128,6 +130,7 @@ func TestStreamingUpload(t *testing.T) {
 }
 
 func TestMultipart(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	eachProtocol(t, func(t *testing.T, w *world, serve func(http.HandlerFunc) *tapped) {
 		s := serve(func(rw http.ResponseWriter, r *http.Request) {
 			f, header, err := r.FormFile("file")
@@ -180,6 +183,7 @@ func TestMultipart(t *testing.T) {
 
 // TestTrailers sends some both ways.
 func TestTrailers(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	eachProtocol(t, func(t *testing.T, w *world, serve func(http.HandlerFunc) *tapped) {
 		s := serve(func(rw http.ResponseWriter, r *http.Request) {
 			rw.Header().Set("Trailer", "X-Sum")
@@ -224,6 +228,7 @@ func (b *trailing) Read(p []byte) (int, error) {
 func (b *trailing) Close() error { return nil }
 
 func TestGzip(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	eachProtocol(t, func(t *testing.T, w *world, serve func(http.HandlerFunc) *tapped) {
 		s := serve(func(rw http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Accept-Encoding") != "gzip" {
@@ -254,6 +259,7 @@ func TestGzip(t *testing.T) {
 }
 
 func TestRange(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	eachProtocol(t, func(t *testing.T, w *world, serve func(http.HandlerFunc) *tapped) {
 		s := serve(func(rw http.ResponseWriter, r *http.Request) {
 			http.ServeContent(rw, r, "f", time.Unix(1e9, 0), strings.NewReader("0123456789"))
@@ -277,6 +283,7 @@ func TestRange(t *testing.T) {
 // TestCookies are the business of http.Client: they go out with each leg, and
 // come from the response that the caller gets.
 func TestCookies(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	eachProtocol(t, func(t *testing.T, w *world, serve func(http.HandlerFunc) *tapped) {
 		var mu sync.Mutex
 		var cookies []string
@@ -312,6 +319,7 @@ func TestCookies(t *testing.T) {
 
 // TestCheckRedirect has the caller's rules apply, and a body follow a 307.
 func TestCheckRedirect(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	eachProtocol(t, func(t *testing.T, w *world, serve func(http.HandlerFunc) *tapped) {
 		s := serve(func(rw http.ResponseWriter, r *http.Request) {
 			switch r.URL.Path {
@@ -362,6 +370,7 @@ func TestCheckRedirect(t *testing.T) {
 // TestLargeDownload has the server make a part of the body only when the client
 // has read the one before, so that nobody between them can have gathered it.
 func TestLargeDownload(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	eachProtocol(t, func(t *testing.T, w *world, serve func(http.HandlerFunc) *tapped) {
 		const parts = 200
 		part := bytes.Repeat([]byte("x"), 32<<10)
@@ -400,6 +409,7 @@ func TestLargeDownload(t *testing.T) {
 // TestAbandonedDownload closes a body early: the server learns of it, and the
 // next request works.
 func TestAbandonedDownload(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	eachProtocol(t, func(t *testing.T, w *world, serve func(http.HandlerFunc) *tapped) {
 		gone := make(chan struct{}, 1)
 		s := serve(func(rw http.ResponseWriter, r *http.Request) {
@@ -429,6 +439,7 @@ func TestAbandonedDownload(t *testing.T) {
 
 // TestExpectContinue is the caller's own.
 func TestExpectContinue(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w := newWorld(t)
 	w.base.ExpectContinueTimeout = time.Minute
 	s := w.serve(w.handler(echo))
@@ -474,6 +485,7 @@ func upgrade(t *testing.T) http.HandlerFunc {
 
 // TestUpgrade hands the connection to the caller, as a websocket needs it.
 func TestUpgrade(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w := newWorld(t)
 	s := w.serve(w.handler(upgrade(t)))
 	for _, o := range []negotiate.Opportunism{negotiate.OpportunisticNever, negotiate.OpportunisticAlways} {
@@ -514,6 +526,7 @@ func checkUpgrade(t *testing.T, w *world, c *http.Client, url string) {
 
 // TestReverseProxy has the Transport authenticate a proxy to what is behind it.
 func TestReverseProxy(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w := newWorld(t)
 	back := w.serve(w.handler(func(rw http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -604,6 +617,7 @@ func TestReverseProxy(t *testing.T) {
 // TestReverseProxyBehindHandler has both sides of a proxy authenticate, and
 // each client verify its own server.
 func TestReverseProxyBehindHandler(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w := newWorld(t)
 	back := w.serve(w.handler(greet))
 	target, err := url.Parse(back.url)
@@ -637,6 +651,7 @@ func TestReverseProxyBehindHandler(t *testing.T) {
 
 // TestTimeout has http.Client.Timeout end a request in each of its phases.
 func TestTimeout(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	phases := map[string]func(w *world, tr *negotiate.Transport) (url string){
 		"connecting": func(w *world, tr *negotiate.Transport) string {

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -100,13 +99,6 @@ func start(t *testing.T, run func(*httptest.Server), options ...serverOption) *t
 	return s
 }
 
-// leavesNothing has the test fail if goroutines are left when it is over, and all
-// that it cleans up from here on.
-func leavesNothing(t *testing.T) {
-	n := runtime.NumGoroutine()
-	t.Cleanup(func() { settled(t, n) })
-}
-
 // connCount counts the open connections of a server.
 type connCount struct{ atomic.Int64 }
 
@@ -120,7 +112,7 @@ func (c *connCount) changed(_ net.Conn, state http.ConnState) {
 }
 
 // wantNone waits until all connections are closed.
-func (c *connCount) wantNone(t *testing.T) {
+func (c *connCount) wantNone(t testing.TB) {
 	t.Helper()
 	waitFor(t, func() bool { return c.Load() == 0 })
 }

@@ -17,6 +17,7 @@ import (
 )
 
 func TestSecondLegOnAnotherConnection(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{Legs: 2})
 	ts := s.start(t)
 	sc := s.initiate(t, "alice", gss.InitiateOptions{Flags: gss.FlagMutual})
@@ -38,6 +39,7 @@ func TestSecondLegOnAnotherConnection(t *testing.T) {
 }
 
 func TestLegsWithoutConfigureServer(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{Legs: 2})
 	ts := httptest.NewServer(s.Handler)
 	defer ts.Close()
@@ -53,6 +55,7 @@ func TestLegsWithoutConfigureServer(t *testing.T) {
 }
 
 func TestOneLegWithoutConfigureServer(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{})
 	ts := httptest.NewServer(s.Handler)
 	defer ts.Close()
@@ -62,6 +65,7 @@ func TestOneLegWithoutConfigureServer(t *testing.T) {
 }
 
 func TestEndlessContext(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{Legs: 16})
 	ts := s.start(t)
 	sc := s.initiate(t, "alice", gss.InitiateOptions{})
@@ -78,6 +82,7 @@ func TestEndlessContext(t *testing.T) {
 }
 
 func TestContextWithoutReplyToken(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{})
 	s.Provider = silent{s.fake}
 	ts := s.start(t)
@@ -103,6 +108,7 @@ func (silentContext) Close() error                                       { retur
 
 // TestDoneWithErrorIsAnError has a provider that says both.
 func TestDoneWithErrorIsAnError(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{})
 	s.Provider = contradicting{s.fake}
 	ts := s.start(t)
@@ -125,6 +131,7 @@ func (contradictingContext) Step(context.Context, []byte) ([]byte, bool, error) 
 // TestAbandonedContext begins a context, forgets it, and begins another on the same
 // connection.
 func TestAbandonedContext(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{Legs: 2})
 	ts := s.start(t)
 	c := oneConn(t)
@@ -137,6 +144,7 @@ func TestAbandonedContext(t *testing.T) {
 // TestSharedConnection has two users behind one proxy connection, their legs
 // interleaved. It may cost them their contexts, never their identities.
 func TestSharedConnection(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{Legs: 2})
 	ts := s.start(t)
 	c := oneConn(t)
@@ -155,6 +163,7 @@ func TestSharedConnection(t *testing.T) {
 }
 
 func TestNoIdentityStaysOnTheConnection(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{Legs: 2})
 	ts := s.start(t)
 	c := oneConn(t)
@@ -166,6 +175,7 @@ func TestNoIdentityStaysOnTheConnection(t *testing.T) {
 }
 
 func TestContextEndsWithItsConnection(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{Legs: 2})
 	ts := s.start(t)
 	sc := s.initiate(t, "alice", gss.InitiateOptions{})
@@ -183,6 +193,7 @@ func TestContextEndsWithItsConnection(t *testing.T) {
 // TestTwoHandlersOnOneServer has a context of one handler wait while the other
 // gets tokens on the same connection.
 func TestTwoHandlersOnOneServer(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	one, two := newSite(t, gsstest.Options{Legs: 2}), newSite(t, gsstest.Options{Legs: 2})
 	mux := http.NewServeMux()
 	mux.Handle("/one", one.Handler)
@@ -209,6 +220,7 @@ func TestTwoHandlersOnOneServer(t *testing.T) {
 }
 
 func TestConfigureServerKeepsHooks(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	type key struct{}
 	s := newSite(t, gsstest.Options{})
 	s.next = func(w http.ResponseWriter, r *http.Request) {
@@ -262,6 +274,7 @@ func serve(t *testing.T, srv *http.Server, secure bool) string {
 }
 
 func TestHijackedConnection(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	s := newSite(t, gsstest.Options{Legs: 2})
 	mux := http.NewServeMux()
 	mux.Handle("/", s.Handler)
@@ -287,6 +300,7 @@ func TestHijackedConnection(t *testing.T) {
 }
 
 func TestHTTP2(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	for _, secure := range []bool{true, false} {
 		for _, legs := range []int{1, 2} {
 			name := map[bool]string{true: "TLS", false: "prior knowledge"}[secure]

@@ -24,6 +24,7 @@ func noDNS(t *testing.T) *net.Resolver {
 // TestTargetOnTheWire checks for which service the KDC has issued the ticket, by
 // the URL and the options, without a question to the DNS.
 func TestTargetOnTheWire(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	name := func(s string) negotiate.TargetFunc {
 		n, err := gss.ParseName(s)
 		if err != nil {
@@ -79,6 +80,7 @@ func TestTargetOnTheWire(t *testing.T) {
 
 // TestCanonicalTargetOnTheWire asks the DNS, as it was told to.
 func TestCanonicalTargetOnTheWire(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w := newWorld(t)
 	w.AddService("HTTP/node7.example.org")
 	p := &peer{acceptor: w.acceptor("HTTP/node7.example.org"), answer: prove}
@@ -100,6 +102,7 @@ func (cnames) LookupAddr(context.Context, string) ([]string, error) { return nil
 
 // TestTargetByRequest tells targets by something else than the URL.
 func TestTargetByRequest(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w := newWorld(t)
 	w.AddService("HTTP/tenant.example.org")
 	p := &peer{acceptor: w.acceptor("HTTP/"+wwwHost, "HTTP/tenant.example.org"), answer: prove}

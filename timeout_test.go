@@ -20,6 +20,7 @@ import (
 // TestTimeouts lets the time run out at each wait of a request, by http.Client's
 // Timeout and by a deadline of its context.
 func TestTimeouts(t *testing.T) {
+	leavesNothing(t)
 	const limit = 30 * time.Second
 	block := func(op gsstest.Op, step int) func(*scene) {
 		return func(s *scene) { s.provider.Inject(gsstest.Fault{Op: op, Step: step, Do: gsstest.Block}) }
@@ -152,6 +153,7 @@ func (s *scene) answer(r *http.Request) (status int, challenge string) {
 // TestBusyServers hands over what a server says that is too busy, before it has
 // asked and after, and sends nothing again.
 func TestBusyServers(t *testing.T) {
+	leavesNothing(t)
 	for _, status := range []int{429, 503} {
 		s := startServer(t, func(s *testServer) {
 			s.next = func(w http.ResponseWriter, _ *http.Request) {

@@ -15,6 +15,7 @@ import (
 )
 
 func TestChallenge(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	c := s.client(t, &Transport{})
 	a := get(t, c, s.URL+"/x")
@@ -37,6 +38,7 @@ func TestChallenge(t *testing.T) {
 }
 
 func TestRequestUnchanged(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	c := s.client(t, &Transport{})
 	req := newRequest(t, "GET", s.URL, nil)
@@ -55,6 +57,7 @@ func TestRequestUnchanged(t *testing.T) {
 }
 
 func TestNotAsked(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	p := gsstest.New(gsstest.Options{})
 	c := s.client(t, &Transport{Provider: p})
@@ -83,6 +86,7 @@ func stage(t *testing.T, ex *Exchange) string {
 // TestFailedAuthentication covers whatever has a 401 come back: never an error,
 // always readable, always with the reason.
 func TestFailedAuthentication(t *testing.T) {
+	leavesNothing(t)
 	noCred := gsstest.Fault{Err: &gss.Error{Major: gss.ErrNoCred, Err: errors.New("kinit first")}}
 	at := func(op gsstest.Op, step int, f gsstest.Fault) func(*Transport) {
 		f.Op, f.Step = op, step
@@ -156,6 +160,7 @@ func TestFailedAuthentication(t *testing.T) {
 }
 
 func TestUnofferedScheme(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t, func(s *testServer) { s.challenges = []string{`Basic realm="Negotiate, x"`, "NTLM"} })
 	a := get(t, s.client(t, &Transport{}), s.URL)
 	if a.StatusCode != 401 || a.ex.Legs != 1 || a.ex.Err != nil {
@@ -164,6 +169,7 @@ func TestUnofferedScheme(t *testing.T) {
 }
 
 func TestChallengeAmongOthers(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t, func(s *testServer) {
 		s.challenges = []string{"NTLM", `Digest realm="a, b", qop="auth", nEGOTIATE, Basic realm=x`}
 	})
@@ -175,6 +181,7 @@ func TestChallengeAmongOthers(t *testing.T) {
 // TestRefusedOnce has a server that refuses the first token, as one does that
 // was rekeyed. The cached ticket is dropped and the second token accepted.
 func TestRefusedOnce(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	s.provider.Inject(gsstest.Fault{Op: gsstest.OpAcceptStep, Times: 1, Err: gss.ErrBadMIC})
 	p := gsstest.New(gsstest.Options{})
@@ -188,6 +195,7 @@ func TestRefusedOnce(t *testing.T) {
 }
 
 func TestThreeLegs(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	for _, mutual := range []Mutual{MutualDisabled, MutualRequired} {
 		c := s.client(t, &Transport{Provider: gsstest.New(gsstest.Options{Legs: 3}), Mutual: mutual})
@@ -201,6 +209,7 @@ func TestThreeLegs(t *testing.T) {
 }
 
 func TestOwnAuthorization(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	p := gsstest.New(gsstest.Options{})
 	c := s.client(t, &Transport{Provider: p, Opportunistic: OpportunisticAlways})
@@ -221,6 +230,7 @@ func TestOwnAuthorization(t *testing.T) {
 // A server may take the sender of a token for that of all that follows, also
 // where the token is the caller's and its header is written oddly.
 func TestOwnTokenKeepsItsConnection(t *testing.T) {
+	leavesNothing(t)
 	for _, header := range []http.Header{
 		{"Authorization": {"Negotiate YWJj"}},
 		{"Authorization": {" nEGOTIATE  YWJj"}},
@@ -249,6 +259,7 @@ func TestOwnTokenKeepsItsConnection(t *testing.T) {
 
 // A token is not put beside a header of the caller's, however that is spelt.
 func TestOwnAuthorizationInLowerCase(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	p := gsstest.New(gsstest.Options{})
 	c := s.client(t, &Transport{Provider: p, Opportunistic: OpportunisticAlways})
@@ -263,6 +274,7 @@ func TestOwnAuthorizationInLowerCase(t *testing.T) {
 }
 
 func TestInitiateOptions(t *testing.T) {
+	leavesNothing(t)
 	tests := []struct {
 		name string
 		tr   *Transport
@@ -301,6 +313,7 @@ func TestInitiateOptions(t *testing.T) {
 }
 
 func TestWithCredential(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	p := gsstest.New(gsstest.Options{})
 	c := s.client(t, &Transport{Provider: p, Credential: as(t, p, "bob")})
@@ -320,6 +333,7 @@ func TestWithCredential(t *testing.T) {
 
 // TestNothingBeforeAsked counts what a KDC could see.
 func TestNothingBeforeAsked(t *testing.T) {
+	leavesNothing(t)
 	s := startServer(t)
 	p := gsstest.New(gsstest.Options{})
 	c := s.client(t, &Transport{Provider: p, Opportunistic: OpportunisticLearned})
@@ -332,6 +346,7 @@ func TestNothingBeforeAsked(t *testing.T) {
 }
 
 func TestNoTokenInLogs(t *testing.T) {
+	leavesNothing(t)
 	var buf bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&buf, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s := startServer(t, func(s *testServer) { s.final = proofs["altered"] })

@@ -48,6 +48,7 @@ func having(records []record, msg string, attrs record) []record {
 // TestLogTellsOfTheExchange reads from the log what one would else look for in
 // a packet capture.
 func TestLogTellsOfTheExchange(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w := newWorld(t)
 	s := w.serve(w.handler(greet))
 	url := s.url + "/page"
@@ -92,6 +93,7 @@ func TestLogTellsOfTheExchange(t *testing.T) {
 
 // TestLogTellsOfTheRefusal has the server's reason in the log, on both sides.
 func TestLogTellsOfTheRefusal(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w := newWorld(t)
 	s := w.serve(&negotiate.Handler{Next: http.HandlerFunc(greet), Provider: w.acceptorAt(20*time.Minute, "HTTP/"+wwwHost), Logger: w.secrets.logger()})
 	w.get(w.client(&negotiate.Transport{}), s.url)
@@ -112,6 +114,7 @@ func TestLogTellsOfTheRefusal(t *testing.T) {
 
 // TestLogOfWithheldResponse tells why an error is returned instead of a response.
 func TestLogOfWithheldResponse(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w := newWorld(t)
 	s := w.serve(newMutualPeer(w))
 	_, err := w.send(w.client(&negotiate.Transport{Mutual: negotiate.MutualRequired}), w.request("GET", s.url+"/?status=200&proof=accept-completed", nil))
@@ -125,6 +128,7 @@ func TestLogOfWithheldResponse(t *testing.T) {
 
 // TestLogIsSilentByDefault leaves slog.Default alone.
 func TestLogIsSilentByDefault(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w := newWorld(t)
 	s := w.serve(w.handler(greet))
 	usual := slog.Default()
@@ -145,6 +149,7 @@ func TestLogIsSilentByDefault(t *testing.T) {
 // TestSecretsOfEveryForm sends each kind of secret through the module: tokens
 // that are refused, keys of tickets and keytabs, passwords that are wrong.
 func TestSecretsOfEveryForm(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w := newWorld(t)
 	keytab := w.Keytab("bob", "HTTP/"+wwwHost)
 	w.secretKeytab(keytab)

@@ -42,6 +42,7 @@ func says(text string, onlyTokens bool) proxyOption {
 
 // TestTunnelAnswers has proxies that answer CONNECT with what they should not.
 func TestTunnelAnswers(t *testing.T) {
+	leavesNothing(t)
 	long := strings.Repeat("x", 8<<10)
 	tests := []struct {
 		name, text string
@@ -83,6 +84,7 @@ func TestTunnelAnswers(t *testing.T) {
 
 // TestTunnelHeaderLimit bounds the header by what Base allows for one.
 func TestTunnelHeaderLimit(t *testing.T) {
+	leavesNothing(t)
 	text := "HTTP/1.1 403 No\r\n" + strings.Repeat("A: "+strings.Repeat("x", 1000)+"\r\n", maxDrain/1000+20) + "Content-Length: 0\r\n\r\n"
 	for limit, want := range map[int64]string{1: "unexpected EOF", 0: "403 No"} {
 		s, p := proxied(t, says(text, false))
@@ -97,6 +99,7 @@ func TestTunnelHeaderLimit(t *testing.T) {
 
 // TestTunnelSmuggling has a proxy send more than its 407.
 func TestTunnelSmuggling(t *testing.T) {
+	leavesNothing(t)
 	s, p := proxied(t, func(p *testProxy) {
 		p.before = func(c *proxyConn, req *http.Request) bool {
 			if req.Header.Get("Proxy-Authorization") == "" {
@@ -115,6 +118,7 @@ func TestTunnelSmuggling(t *testing.T) {
 // TestTunnelBodyOf407 takes bodies of any length, and a new connection after one
 // that is too long or has no end of its own.
 func TestTunnelBodyOf407(t *testing.T) {
+	leavesNothing(t)
 	const start = "HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\n"
 	for name, tt := range map[string]struct {
 		text  string
@@ -167,6 +171,7 @@ func TestTunnelBodyOf407(t *testing.T) {
 
 // TestTunnelCancel ends the request's context at each wait of the tunnel.
 func TestTunnelCancel(t *testing.T) {
+	leavesNothing(t)
 	onRequest := func(n int32) func(*testServer, *testProxy, *Transport, func()) {
 		return func(_ *testServer, p *testProxy, _ *Transport, cancel func()) {
 			var seen atomic.Int32
@@ -290,6 +295,7 @@ func (c *secondRead) Read(p []byte) (int, error) {
 
 // TestTunnelTimeout has a proxy that takes a CONNECT and is silent.
 func TestTunnelTimeout(t *testing.T) {
+	leavesNothing(t)
 	synctest.Test(t, func(t *testing.T) {
 		base := &http.Transport{
 			Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: "proxy.test:1"}),
@@ -311,6 +317,7 @@ func TestTunnelTimeout(t *testing.T) {
 // TestTunnelHandshakeTimeout has a server behind the proxy that is silent. With a
 // DialTLSContext net/http has no time-out of its own.
 func TestTunnelHandshakeTimeout(t *testing.T) {
+	leavesNothing(t)
 	for _, scheme := range []string{"http", "https"} {
 		synctest.Test(t, func(t *testing.T) {
 			base := &http.Transport{
@@ -345,6 +352,7 @@ func TestTunnelHandshakeTimeout(t *testing.T) {
 // TestTunnelDialers uses the dialers of Base as net/http does: DialTLSContext for
 // an https proxy, and for no server behind a proxy.
 func TestTunnelDialers(t *testing.T) {
+	leavesNothing(t)
 	tests := []struct {
 		name string
 		tls  bool
@@ -415,6 +423,7 @@ func TestTunnelDialers(t *testing.T) {
 
 // TestDialerReturnsNothing is an error and no panic.
 func TestDialerReturnsNothing(t *testing.T) {
+	leavesNothing(t)
 	nothing := func(context.Context, string, string) (net.Conn, error) { return nil, nil }
 	proxy := http.ProxyURL(&url.URL{Scheme: "https", Host: "proxy.test:1"})
 	for name, base := range map[string]*http.Transport{
@@ -433,6 +442,7 @@ func TestDialerReturnsNothing(t *testing.T) {
 
 // TestTunnelHooks honours what Base says about CONNECT, and shows it no token.
 func TestTunnelHooks(t *testing.T) {
+	leavesNothing(t)
 	s, p := proxied(t)
 	base := p.base(t, s)
 	var headers, responses []string
@@ -472,6 +482,7 @@ func TestTunnelHooks(t *testing.T) {
 // TestTunnelHookErrors end the request: those about the last response, and each
 // of the function for headers.
 func TestTunnelHookErrors(t *testing.T) {
+	leavesNothing(t)
 	mine := errors.New("mine")
 	on := func(status int) func(*http.Transport) {
 		return func(b *http.Transport) {
@@ -510,6 +521,7 @@ func TestTunnelHookErrors(t *testing.T) {
 // TestTunnelOwnProxyAuthorization leaves a caller's own login to the proxy alone,
 // also when the proxy is known to ask for Negotiate.
 func TestTunnelOwnProxyAuthorization(t *testing.T) {
+	leavesNothing(t)
 	s, p := proxied(t)
 	base := p.base(t, s)
 	var own atomic.Bool
@@ -536,6 +548,7 @@ func TestTunnelOwnProxyAuthorization(t *testing.T) {
 
 // TestTunnelTrustsNoProxy verifies the proxy's certificate.
 func TestTunnelTrustsNoProxy(t *testing.T) {
+	leavesNothing(t)
 	s, p := startTLS(t, named(webHost)), startTLSProxy(t)
 	base := p.base(t, s)
 	base.TLSClientConfig.RootCAs = x509.NewCertPool()
@@ -549,6 +562,7 @@ func TestTunnelTrustsNoProxy(t *testing.T) {
 // TestTunnelBindings ties tokens to the server's certificate, whatever the
 // proxy's is.
 func TestTunnelBindings(t *testing.T) {
+	leavesNothing(t)
 	for _, h := range hops[2:] {
 		for _, o := range []Opportunism{OpportunisticNever, OpportunisticAlways} {
 			t.Run(h.name+" "+o.String(), func(t *testing.T) {
@@ -577,6 +591,7 @@ func TestTunnelBindings(t *testing.T) {
 
 // TestSOCKS leaves SOCKS proxies to net/http.
 func TestSOCKS(t *testing.T) {
+	leavesNothing(t)
 	for name, start := range map[string]func(*testing.T, ...serverOption) *testServer{"http": startServer, "https": startTLS} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, named(webHost))
@@ -647,6 +662,7 @@ func socks(conn net.Conn) {
 
 // TestTunnelLimits counts tunnels as connections.
 func TestTunnelLimits(t *testing.T) {
+	leavesNothing(t)
 	s, p := proxied(t)
 	base := p.base(t, s)
 	base.MaxConnsPerHost = 1
@@ -666,6 +682,7 @@ func TestTunnelLimits(t *testing.T) {
 
 // TestTunnelReplacesDeadOne has a proxy that hangs up on an idle tunnel.
 func TestTunnelReplacesDeadOne(t *testing.T) {
+	leavesNothing(t)
 	s, p := proxied(t)
 	c := p.through(t, s, &Transport{Provider: gsstest.New(gsstest.Options{Legs: 2})})
 	for range 3 {

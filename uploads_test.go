@@ -162,6 +162,7 @@ func (u upload) request(w *world, url string, content []byte) (*http.Request, *s
 // servers that ask at all times. A body arrives whole and once, or the caller gets
 // the 401 and is told that it could not be sent again.
 func TestUploads(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	content := make([]byte, 300<<10)
 	rand.NewChaCha8([32]byte{}).Read(content)
 	sizes := []int{0, 1, uploadLimit, uploadLimit + 1, 3 * uploadLimit, len(content)}
@@ -247,6 +248,7 @@ func checkUpload(t *testing.T, name string, d *depot, u upload, tr *negotiate.Tr
 // TestUploadIsNotRepeated has a server take a body and die before it answers. It
 // does not get the body again, unless the caller says that this does no harm.
 func TestUploadIsNotRepeated(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	for _, o := range []negotiate.Opportunism{negotiate.OpportunisticNever, negotiate.OpportunisticAlways} {
 		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
 			for _, harmless := range []bool{false, true} {

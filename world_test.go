@@ -219,8 +219,10 @@ func (w *world) start(h http.Handler, run func(*httptest.Server)) *tapped {
 		}
 	}))
 	s.Config.ErrorLog = log.New(w.secrets, "", 0)
+	wantNone := negotiate.CountConns(s.Config)
 	run(s.Server)
 	w.t.Cleanup(s.Close)
+	w.t.Cleanup(func() { w.base.CloseIdleConnections(); wantNone(w.t) })
 	_, port, err := net.SplitHostPort(s.Listener.Addr().String())
 	if err != nil {
 		w.t.Fatal(err)
