@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/dpotapov/go-spnego v0.0.0-20210315154721-298b63a54430
+	github.com/ebitengine/purego v0.11.3
 	github.com/gorilla/sessions v1.2.1
 	github.com/jcmturner/gofork v1.7.6
 	github.com/jcmturner/goidentity/v6 v6.0.1

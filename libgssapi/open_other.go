@@ -1,0 +1,19 @@
+//go:build !((darwin || freebsd || linux || netbsd) && !android && !faketime)
+
+package libgssapi
+
+import (
+	"fmt"
+	"runtime"
+)
+
+func open(string) (uintptr, error) {
+	if runtime.GOOS == "windows" {
+		return 0, fmt.Errorf("libraries of the GSS-API are not loaded on Windows: use package sspi")
+	}
+	return 0, fmt.Errorf("libraries are not loaded at run time on %s/%s: use package krb5", runtime.GOOS, runtime.GOARCH)
+}
+
+func symbol(uintptr, string) uintptr { return 0 }
+
+func call(uintptr, ...uintptr) uintptr { panic("libgssapi: no library is loaded") }
