@@ -1,10 +1,12 @@
 package kdcclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-negotiate/negotiate/internal/etype"
@@ -36,8 +38,11 @@ const maxReferrals = 5
 // KDC asks for it (RFC 4120, section 5.2.7.2). A KRB-ERROR is returned as a
 // *krbmsg.KRBError.
 func (c *Client) AS(ctx context.Context, r ASRequest) (*Ticket, error) {
+	if r.Client.Type == principal.TypeEnterprise {
+		r.Options |= krbmsg.OptCanonicalize // the KDC must find who is meant
+	}
 	for range maxReferrals {
-		t, err := c.asInRealm(ctx, r)
+		t, err := c.asOrPrimary(ctx, r)
 		e, ok := errors.AsType[*krbmsg.KRBError](err)
 		if !ok || e.Code != krbmsg.ErrWrongRealm || r.Options&krbmsg.OptCanonicalize == 0 || e.Client.Realm == "" || e.Client.Realm == r.Client.Realm {
 			return t, err
@@ -47,53 +52,129 @@ func (c *Client) AS(ctx context.Context, r ASRequest) (*Ticket, error) {
 	return nil, badReply("more than %d referrals between realms", maxReferrals)
 }
 
-// asExchange is the state of one AS exchange with one realm.
-type asExchange struct {
-	c      *Client
-	r      ASRequest
-	body   krbmsg.KDCReqBody
-	padata []krbmsg.PAData
+// asOrPrimary also asks a primary KDC when another one has refused the client: a
+// new password reaches the others later.
+func (c *Client) asOrPrimary(ctx context.Context, r ASRequest) (*Ticket, error) {
+	t, by, err := c.asInRealm(ctx, r)
+	if !isStale(err) || c.Primaries == nil {
+		return t, err
+	}
+	primaries, perr := c.Primaries(ctx, r.Client.Realm)
+	isPrimary := func(s Server) bool { return s.Address == by.Address }
+	if perr != nil || len(primaries) == 0 || slices.ContainsFunc(primaries, isPrimary) {
+		return nil, err
+	}
+	again := *c
+	again.Servers = c.Primaries
+	t, _, perr = again.asInRealm(ctx, r)
+	if errors.Is(perr, ErrUnreachable) {
+		return nil, err
+	}
+	return t, perr
 }
 
-func (c *Client) asInRealm(ctx context.Context, r ASRequest) (*Ticket, error) {
+// isStale reports whether a KDC may have refused what another one knows better.
+func isStale(err error) bool {
+	e, ok := errors.AsType[*krbmsg.KRBError](err)
+	if !ok {
+		return false
+	}
+	switch e.Code {
+	case krbmsg.ErrPreauthFailed, krbmsg.ErrKeyExpired, krbmsg.ErrCPrincipalUnknown:
+		return true
+	}
+	return false
+}
+
+// asExchange is the state of one AS exchange with one realm.
+type asExchange struct {
+	c       *Client
+	r       ASRequest
+	body    krbmsg.KDCReqBody
+	methods []byte // how to authenticate; nil until the KDC has told
+	padata  []krbmsg.PAData
+	ahead   time.Duration // of the KDC's clock, as it says
+	by      Server        // who answered last
+}
+
+func (c *Client) asInRealm(ctx context.Context, r ASRequest) (*Ticket, Server, error) {
 	if r.Server.IsZero() {
 		r.Server = principal.TGS(r.Client.Realm, r.Client.Realm)
 	}
-	now := c.now()
 	x := &asExchange{c: c, r: r, body: krbmsg.KDCReqBody{
 		Options: r.Options,
 		Client:  r.Client,
 		Realm:   r.Client.Realm,
 		Server:  r.Server,
 		ETypes:  r.ETypes,
-		Till:    now.Add(24 * time.Hour),
 	}}
-	if r.Lifetime > 0 {
-		x.body.Till = now.Add(r.Lifetime)
+	t, err := x.run(ctx)
+	return t, x.by, err
+}
+
+// maxRounds bounds the requests of one exchange: the first, one that
+// authenticates, and one more by the KDC's clock.
+const maxRounds = 3
+
+func (x *asExchange) run(ctx context.Context) (*Ticket, error) {
+	for round := 1; ; round++ {
+		t, err := x.ask(ctx)
+		e, ok := errors.AsType[*krbmsg.KRBError](err)
+		if !ok || round == maxRounds || !x.advances(e) {
+			return t, err
+		}
+		if x.methods == nil {
+			continue
+		}
+		if err := x.authenticate(x.methods); err != nil {
+			return nil, err
+		}
 	}
-	if r.RenewLife > 0 {
+}
+
+// advances reports whether another request may succeed where the last one got
+// an error.
+func (x *asExchange) advances(e *krbmsg.KRBError) bool {
+	ahead := x.c.ahead(e)
+	switch e.Code {
+	case krbmsg.ErrPreauthRequired:
+		if x.methods != nil {
+			return false
+		}
+		x.methods, x.ahead = e.Data, ahead
+		return true
+	case krbmsg.ErrSkew, krbmsg.ErrNeverValid:
+		if ahead == 0 || x.ahead != 0 {
+			return false
+		}
+		x.ahead = ahead
+		return true
+	}
+	return false
+}
+
+// now is the KDC's time, as far as it is known.
+func (x *asExchange) now() time.Time { return x.c.now().Add(x.ahead) }
+
+func (x *asExchange) setTimes() {
+	now := x.now()
+	x.body.Till = now.Add(cmp.Or(x.r.Lifetime, 24*time.Hour))
+	if x.r.RenewLife > 0 {
 		x.body.Options |= krbmsg.OptRenewable
-		x.body.RenewTill = now.Add(r.RenewLife)
+		x.body.RenewTill = now.Add(x.r.RenewLife)
 	}
-	t, err := x.ask(ctx)
-	e, ok := errors.AsType[*krbmsg.KRBError](err)
-	if !ok || e.Code != krbmsg.ErrPreauthRequired {
-		return t, err
-	}
-	if err := x.authenticate(e.Data); err != nil {
-		return nil, err
-	}
-	return x.ask(ctx)
 }
 
 func (x *asExchange) ask(ctx context.Context) (*Ticket, error) {
 	x.body.Nonce = newNonce()
+	x.setTimes()
 	req := krbmsg.KDCReq{Type: krbmsg.TypeASReq, PAData: x.padata, Body: x.body}
-	reply, err := x.c.Exchange(ctx, x.body.Realm, req.Append(nil))
+	a, err := x.c.exchange(ctx, x.body.Realm, req.Append(nil))
 	if err != nil {
 		return nil, err
 	}
-	rep, err := parseReply(krbmsg.TypeASRep, reply)
+	x.by = a.by
+	rep, err := parseReply(krbmsg.TypeASRep, a.reply)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +195,7 @@ func (x *asExchange) authenticate(methodData []byte) error {
 	if err != nil {
 		return err
 	}
-	cipher, err := key.AppendEncrypt(nil, krbmsg.UsageASReqTimestamp, krbmsg.AppendPAEncTSEnc(nil, x.c.now()))
+	cipher, err := key.AppendEncrypt(nil, krbmsg.UsageASReqTimestamp, krbmsg.AppendPAEncTSEnc(nil, x.now()))
 	if err != nil {
 		return err
 	}
@@ -180,8 +261,7 @@ func defaultSalt(n principal.Name) string {
 	return salt
 }
 
-// open decrypts the reply and checks that it answers this request (RFC 4120,
-// section 3.1.5).
+// open decrypts the reply and checks that it answers this request.
 func (x *asExchange) open(rep *krbmsg.KDCRep) (*Ticket, error) {
 	if !slices.Contains(x.r.ETypes, rep.Enc.EType) {
 		return nil, badReply("it is encrypted with %s, which was not offered", etype.ID(rep.Enc.EType))
@@ -209,16 +289,31 @@ func (x *asExchange) open(rep *krbmsg.KDCRep) (*Ticket, error) {
 	if err != nil {
 		return nil, badReply("%v", err)
 	}
+	if err := x.check(rep, &part); err != nil {
+		return nil, err
+	}
+	x.c.synchronize(part.AuthTime)
+	return newTicket(rep, &part)
+}
+
+// check holds the reply against the request (RFC 4120, section 3.1.5; RFC 6806,
+// section 6). A KDC may write the realm in its own way, in capital letters as
+// Active Directory does, and must not be another realm's.
+func (x *asExchange) check(rep *krbmsg.KDCRep, part *krbmsg.EncKDCRepPart) error {
 	canonical := x.body.Options&krbmsg.OptCanonicalize != 0
 	switch {
 	case part.Nonce != x.body.Nonce:
-		return nil, badReply("it has another nonce")
+		return badReply("it has another nonce")
 	case !rep.Client.Equal(x.r.Client) && !canonical:
-		return nil, badReply("it is for %s", rep.Client)
+		return badReply("it is for %s", rep.Client)
+	case !strings.EqualFold(rep.Client.Realm, x.r.Client.Realm), !strings.EqualFold(part.Server.Realm, x.r.Server.Realm):
+		return badReply("it is of realm %s for %s, and realm %s was asked", part.Server.Realm, rep.Client, x.r.Client.Realm)
 	case !part.Server.Equal(x.r.Server) && !(canonical && part.Server.IsTGS()), !part.Server.Equal(rep.Ticket.Server):
-		return nil, badReply("it holds a ticket for %s", part.Server)
+		return badReply("it holds a ticket for %s", part.Server)
+	case part.Server.IsTGS() && x.r.Server.IsTGS() && !strings.EqualFold(part.Server.Components[1], x.r.Server.Components[1]):
+		return badReply("it holds a ticket for %s", part.Server)
 	case !slices.Contains(x.r.ETypes, part.Key.Type):
-		return nil, badReply("its session key is of type %s, which was not offered", etype.ID(part.Key.Type))
+		return badReply("its session key is of type %s, which was not offered", etype.ID(part.Key.Type))
 	}
-	return newTicket(rep, &part)
+	return nil
 }

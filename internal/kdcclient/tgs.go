@@ -2,7 +2,9 @@ package kdcclient
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-negotiate/negotiate/internal/etype"
@@ -36,6 +38,26 @@ func (r *TGSRequest) Realm() string {
 // service than Server: a referral, which is a ticket-granting ticket for another
 // realm, or the canonical name. A KRB-ERROR is returned as a *krbmsg.KRBError.
 func (c *Client) TGS(ctx context.Context, r TGSRequest) (*Ticket, error) {
+	t, _, err := c.tgs(ctx, &r, 0)
+	e, ok := errors.AsType[*krbmsg.KRBError](err)
+	if !ok || e.Code != krbmsg.ErrSkew {
+		return t, err
+	}
+	ahead := c.ahead(e)
+	if ahead == 0 {
+		return nil, err
+	}
+	t, kdcTime, err := c.tgs(ctx, &r, ahead)
+	if err != nil {
+		return nil, err
+	}
+	c.synchronize(kdcTime)
+	return t, nil
+}
+
+// tgs makes the exchange as of a clock that is ahead of ours, and returns the
+// KDC's time, too.
+func (c *Client) tgs(ctx context.Context, r *TGSRequest, ahead time.Duration) (t *Ticket, kdcTime time.Time, err error) {
 	r.Server.Realm = r.Realm()
 	body := krbmsg.KDCReqBody{
 		Options:    r.Options,
@@ -51,12 +73,13 @@ func (c *Client) TGS(ctx context.Context, r TGSRequest) (*Ticket, error) {
 	}
 	subkey, err := etype.RandomKey(r.TGT.Key.Type())
 	if err != nil {
-		return nil, err
+		return nil, kdcTime, err
 	}
 	rawBody := body.Append(nil)
-	apReq, err := c.tgsAPReq(r.TGT, subkey, rawBody)
+	now := c.now().Add(ahead)
+	apReq, err := tgsAPReq(r.TGT, subkey, rawBody, now)
 	if err != nil {
-		return nil, err
+		return nil, kdcTime, err
 	}
 	req := krbmsg.KDCReq{
 		Type:    krbmsg.TypeTGSReq,
@@ -65,24 +88,28 @@ func (c *Client) TGS(ctx context.Context, r TGSRequest) (*Ticket, error) {
 	}
 	reply, err := c.Exchange(ctx, r.Server.Realm, req.Append(nil))
 	if err != nil {
-		return nil, err
+		return nil, kdcTime, err
 	}
 	rep, err := parseReply(krbmsg.TypeTGSRep, reply)
 	if err != nil {
-		return nil, err
+		return nil, kdcTime, err
 	}
 	part, err := openTGSRep(&rep, subkey, r.TGT.Key)
 	if err != nil {
-		return nil, err
+		return nil, kdcTime, err
 	}
 	if err := r.check(&rep, part, body.Nonce); err != nil {
-		return nil, err
+		return nil, kdcTime, err
 	}
-	return newTicket(&rep, part)
+	if kdcTime = part.StartTime; kdcTime.IsZero() {
+		kdcTime = now // which it has accepted
+	}
+	t, err = newTicket(&rep, part)
+	return t, kdcTime, err
 }
 
 // tgsAPReq makes the AP-REQ that authenticates a TGS-REQ and covers its body.
-func (c *Client) tgsAPReq(tgt *Ticket, subkey *etype.Key, body []byte) ([]byte, error) {
+func tgsAPReq(tgt *Ticket, subkey *etype.Key, body []byte, now time.Time) ([]byte, error) {
 	sum, err := tgt.Key.AppendChecksum(nil, krbmsg.UsageTGSReqChecksum, body)
 	if err != nil {
 		return nil, err
@@ -90,7 +117,7 @@ func (c *Client) tgsAPReq(tgt *Ticket, subkey *etype.Key, body []byte) ([]byte, 
 	auth := krbmsg.Authenticator{
 		Client:   tgt.Client,
 		Checksum: krbmsg.Checksum{Type: tgt.Key.Type().ChecksumType(), Sum: sum},
-		Time:     c.now(),
+		Time:     now,
 		Subkey:   krbmsg.EncryptionKey{Type: int32(subkey.Type()), Value: subkey.Bytes()},
 	}
 	cipher, err := tgt.Key.AppendEncrypt(nil, krbmsg.UsageTGSReqAuthenticator, auth.Append(nil))
@@ -132,6 +159,8 @@ func (r *TGSRequest) check(rep *krbmsg.KDCRep, part *krbmsg.EncKDCRepPart, nonce
 		return badReply("it is for %s, not for %s", rep.Client, r.TGT.Client)
 	case !part.Server.Equal(rep.Ticket.Server):
 		return badReply("it calls the service %s and its ticket %s", part.Server, rep.Ticket.Server)
+	case !strings.EqualFold(part.Server.Realm, r.Server.Realm):
+		return badReply("it is of realm %s, and realm %s was asked", part.Server.Realm, r.Server.Realm)
 	case !part.Server.Equal(r.Server) && !canonical:
 		return badReply("it holds a ticket for %s, not for %s", part.Server, r.Server)
 	case !slices.Contains(r.ETypes, part.Key.Type):

@@ -127,6 +127,8 @@ func testCodecs() []codec {
 				},
 				Checksum: testSum,
 			}, "ID.User.Components+ID.User.Type ID.Certificate ID.HasOptions+ID.Options"),
+		codecOf("KDC-PROXY-MESSAGE", ParseProxyMessage, func(m ProxyMessage) []byte { return m.Append(nil) },
+			ProxyMessage{Message: []byte("a request"), Realm: "ATHENA.MIT.EDU"}, "Realm"),
 		codecOf("PA-PAC-OPTIONS", ParsePACOptions, func(v uint32) []byte { return AppendPACOptions(nil, v) }, uint32(PACOptionsRBCD), ""),
 	}
 }
