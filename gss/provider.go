@@ -114,6 +114,18 @@ type Resolver interface {
 	Resolve(ctx context.Context) (Credential, error)
 }
 
+// Impersonator is a capability of providers by which a service acts in the name
+// of users who have given it nothing, as far as the mechanism's authority allows:
+// in Kerberos S4U2Self and S4U2Proxy, "constrained delegation". service is the
+// service's own credential for initiating; nil is the provider's default. The
+// result stands for user, initiates, and is closed by whoever asks for it.
+//
+// Whoever may call it decides whom the service acts for: user must come from an
+// authentication that the caller trusts.
+type Impersonator interface {
+	Impersonate(ctx context.Context, service Credential, user Name) (Credential, error)
+}
+
 // InitiateOptions describe the context that an initiator wants.
 type InitiateOptions struct {
 	// Credential is the initiator's own; nil takes the provider's default.

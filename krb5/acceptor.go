@@ -60,6 +60,7 @@ func (c *acceptor) Step(ctx context.Context, in []byte) (out []byte, done bool, 
 	if err != nil {
 		return nil, false, err
 	}
+	c.goOn(ctx)
 	c.state = stateDone
 	return out, true, nil
 }

@@ -60,13 +60,19 @@ type acceptorCredential struct {
 	given   *keytabFile    // nil: the keytab is the file at path
 	want    principal.Name // zero: any; an empty realm: any realm
 	anyHost bool           // only the service of want counts
+	service gss.Credential // with which to go on for clients; nil: not at all
 }
 
 // Name is the service; zero if it is any of the keytab.
 func (c *acceptorCredential) Name() gss.Name { return gssName(c.want) }
 
-// Usage returns gss.UsageAccept.
-func (c *acceptorCredential) Usage() gss.Usage { return gss.UsageAccept }
+// Usage returns gss.UsageAccept, or gss.UsageBoth of a DelegatingAcceptor.
+func (c *acceptorCredential) Usage() gss.Usage {
+	if c.service != nil {
+		return gss.UsageBoth
+	}
+	return gss.UsageAccept
+}
 
 // Expires returns the zero time: keys do not expire by themselves.
 func (c *acceptorCredential) Expires() time.Time { return time.Time{} }

@@ -49,6 +49,9 @@ func (p *Provider) loginOf(ctx context.Context, cred gss.Credential) (*login, er
 	case loginCredential:
 		return c.login, nil
 	case *acceptorCredential:
+		if c.service != nil {
+			return p.loginOf(ctx, c.service)
+		}
 		return nil, failure(gss.ErrDefectiveCredential, "initiate", "%s is for accepting: acquire one with UsageInitiate, or use FromKeytab", c)
 	}
 	return nil, failure(gss.ErrDefectiveCredential, "initiate", "the credential (%T) is none of package krb5: acquire one from this provider", cred)

@@ -29,12 +29,21 @@ type login struct {
 	wipe func()
 	// offset is how far the KDC's clock is ahead of ours.
 	offset time.Duration
+	// proxy says that the login is of a user whom a service goes on for; nil: it
+	// is the client's own.
+	proxy *proxy
+	// logsIn says that relogin logs in, and so obeys forwardable: to ask for a
+	// forwardable ticket even where krb5.conf does not.
+	logsIn           bool
+	forwardable      atomic.Bool
+	triedForwardable atomic.Bool
 
 	// lastTime is that of the newest authenticator, in microseconds.
 	lastTime atomic.Int64
 
 	mu      sync.Mutex
 	tickets map[ticketKey]*ticketCall
+	users   map[string]*login // whom this service goes on for, by principal
 }
 
 // ticketKey is what a ticket is filed under. It is made for each context, so
@@ -51,9 +60,11 @@ type ticketKey struct {
 type ticketUse uint8
 
 const (
-	useService   ticketUse = iota // a ticket for the named service
-	useTGT                        // a ticket-granting ticket for realm
-	useForwarded                  // a ticket-granting ticket to hand to the named service
+	useService            ticketUse = iota // a ticket for the named service
+	useTGT                                 // a ticket-granting ticket for realm
+	useForwarded                           // a ticket-granting ticket to hand to the named service
+	useEvidence                            // a service's ticket to itself in the name of this user
+	useEnterpriseEvidence                  // the same, of a user by an enterprise name
 )
 
 func keyOf(use ticketUse, n principal.Name) ticketKey {

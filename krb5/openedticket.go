@@ -1,9 +1,11 @@
 package krb5
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
@@ -19,7 +21,10 @@ type openedTicket struct {
 	session    *etype.Key
 	flags      uint32
 	start, end time.Time
-	transited  error // why the realms on the client's way are not acceptable; nil: they are
+	raw        []byte                // the ticket itself, encrypted
+	by         *serviceKey           // what has opened it
+	proxy      atomic.Pointer[login] // how an acceptor goes on for the client; nil: not yet
+	transited  error                 // why the realms on the client's way are not acceptable; nil: they are
 }
 
 // anonymous reports whether a ticket hides its client (RFC 8062).
@@ -46,7 +51,10 @@ func (c *acceptor) openTicket(t *krbmsg.Ticket, keys *keytabFile, hash ticketHas
 	if err != nil || !c.p.permitted(part.Key.Type) {
 		return nil, refuse(gss.ErrDefectiveToken, krbmsg.ErrETypeNoSupp, "the ticket's session key is of type %s, which is not permitted", etype.ID(part.Key.Type))
 	}
-	o := &openedTicket{server: by.principal, client: part.Client, session: session, flags: part.Flags, start: part.StartTime, end: part.EndTime}
+	o := &openedTicket{
+		server: by.principal, client: part.Client, session: session, flags: part.Flags, start: part.StartTime, end: part.EndTime,
+		raw: bytes.Clone(t.Raw), by: by,
+	}
 	if o.start.IsZero() {
 		o.start = part.AuthTime
 	}
@@ -106,7 +114,8 @@ type openedTickets struct {
 
 type ticketHash [sha256.Size]byte
 
-// maxOpened bounds the tickets that are remembered, some 3 kB each.
+// maxOpened bounds the tickets that are remembered, some 3 kB each and
+// the ticket itself.
 const maxOpened = 512
 
 func (o *openedTickets) find(h ticketHash) *openedTicket {

@@ -103,6 +103,7 @@ type secret interface {
 // fromSecret makes a credential that logs in when it is used.
 func (p *Provider) fromSecret(client principal.Name, s secret) gss.Credential {
 	l := newLogin(p, client, s.String())
+	l.logsIn = true
 	l.wipe = s.wipe
 	l.relogin = func(ctx context.Context, _ *kdcclient.Ticket) (*kdcclient.Ticket, error) {
 		ids, err := s.etypes()
@@ -114,7 +115,7 @@ func (p *Provider) fromSecret(client principal.Name, s secret) gss.Credential {
 			Client:    client,
 			Key:       s.key,
 			ETypes:    ids,
-			Options:   asOptions(o),
+			Options:   asOptions(o, l.forwardable.Load()),
 			Lifetime:  o.TicketLifetime,
 			RenewLife: o.RenewLifetime,
 		})
@@ -127,9 +128,9 @@ func (p *Provider) fromSecret(client principal.Name, s secret) gss.Credential {
 	return loginCredential{l}
 }
 
-func asOptions(o profile.TicketOptions) uint32 {
+func asOptions(o profile.TicketOptions, forwardable bool) uint32 {
 	options := krbmsg.OptRenewableOK
-	if o.Forwardable {
+	if o.Forwardable || forwardable {
 		options |= krbmsg.OptForwardable
 	}
 	if o.Proxiable {

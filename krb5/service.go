@@ -24,7 +24,7 @@ func (l *login) serviceTicket(ctx context.Context, target principal.Name) (*kdcc
 	return l.get(ctx, keyOf(useService, target), func(ctx context.Context) (*kdcclient.Ticket, error) {
 		t, err := l.findService(ctx, target)
 		if err != nil {
-			if target.Realm == "" {
+			if target.Realm == "" && l.proxy == nil {
 				target.Realm = l.client.Realm // whose KDC was asked first
 			}
 			return nil, l.explain(err, target)
@@ -34,6 +34,9 @@ func (l *login) serviceTicket(ctx context.Context, target principal.Name) (*kdcc
 }
 
 func (l *login) findService(ctx context.Context, target principal.Name) (*kdcclient.Ticket, error) {
+	if l.proxy != nil {
+		return l.proxied(ctx, target)
+	}
 	own, err := l.tgt(ctx)
 	if err != nil {
 		return nil, err
@@ -157,6 +160,9 @@ func (l *login) crossRealm(ctx context.Context, tgt *kdcclient.Ticket, realm str
 // forwardedTGT returns a copy of the ticket-granting ticket to hand to a
 // service. Each service gets one of its own, so that none knows another's key.
 func (l *login) forwardedTGT(ctx context.Context, service principal.Name) (*kdcclient.Ticket, error) {
+	if l.proxy != nil {
+		return nil, fmt.Errorf("the credential of %s is for constrained delegation, which goes on from service to service and not by a ticket-granting ticket", l.client)
+	}
 	return l.get(ctx, keyOf(useForwarded, service), func(ctx context.Context) (*kdcclient.Ticket, error) {
 		own, err := l.tgt(ctx)
 		if err != nil {

@@ -2,9 +2,7 @@ package kdc
 
 import (
 	"crypto/hmac"
-	"crypto/md5"
 	"crypto/subtle"
-	"encoding/binary"
 	"slices"
 
 	"golang.org/x/crypto/md4" //lint:ignore SA1019 MS-SFU makes a checksum with it
@@ -17,7 +15,7 @@ import (
 // Checksum types of MS-SFU that are not those of the key.
 const (
 	sumRSAMD4  = 2    // without a key, for RC4 only
-	sumHMACMD5 = -138 // with a key of any type
+	sumHMACMD5 = -138 // with a key of any type; see etype.HMACMD5
 )
 
 // optReplyKeyUsage of PA-S4U-X509-USER asks for key usage 27 in the reply's
@@ -77,7 +75,7 @@ func (q *request) forUser(h *header, g *grant) (principal.Name, error) {
 	if f.Checksum.Type != sumHMACMD5 {
 		return principal.Name{}, refuse(krbmsg.ErrInappCksum, "PA-FOR-USER has no HMAC-MD5 checksum")
 	}
-	want := hmacMD5(h.session.Bytes(), krbmsg.UsageForUserChecksum, f.ChecksumInput())
+	want := etype.HMACMD5(h.session, krbmsg.UsageForUserChecksum, f.ChecksumInput())
 	if !hmac.Equal(want, f.Checksum.Sum) {
 		return principal.Name{}, refuse(krbmsg.ErrModified, "PA-FOR-USER does not match its checksum")
 	}
@@ -139,20 +137,6 @@ func s4uChecksum(key *etype.Key, typ int32, usage uint32, data []byte) ([]byte, 
 		return h.Sum(nil), nil
 	}
 	return nil, refuse(krbmsg.ErrInappCksum, "the checksum of PA-S4U-X509-USER is not of the key's type")
-}
-
-// hmacMD5 is the checksum of RFC 4757, section 4, which MS-SFU uses with keys of
-// any type and length.
-func hmacMD5(key []byte, usage uint32, data []byte) []byte {
-	m := hmac.New(md5.New, key)
-	m.Write([]byte("signaturekey\x00"))
-	sign := m.Sum(nil)
-	h := md5.New()
-	h.Write(binary.LittleEndian.AppendUint32(nil, usage))
-	h.Write(data)
-	m = hmac.New(md5.New, sign)
-	m.Write(h.Sum(nil))
-	return m.Sum(nil)
 }
 
 // s4u2proxy turns the grant into a ticket of the user whose ticket to the

@@ -35,7 +35,7 @@ func frontTGT(t *testing.T, r *Realm) held {
 // forUser adds PA-FOR-USER.
 func forUser(q *tgsReq, user string) {
 	f := krbmsg.ForUser{User: principal.New("A.TEST", user), Package: "Kerberos"}
-	f.Checksum = krbmsg.Checksum{Type: sumHMACMD5, Sum: hmacMD5(q.with.key.Bytes(), 17, f.ChecksumInput())}
+	f.Checksum = krbmsg.Checksum{Type: sumHMACMD5, Sum: etype.HMACMD5(q.with.key, 17, f.ChecksumInput())}
 	q.PAData = append(q.PAData, krbmsg.PAData{Type: krbmsg.PAForUser, Value: f.Append(nil)})
 }
 
@@ -340,7 +340,7 @@ func TestHMACMD5(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := key.VerifyChecksum(17, []byte("data"), hmacMD5(value, 17, []byte("data"))); err != nil {
+	if err := key.VerifyChecksum(17, []byte("data"), etype.HMACMD5(key, 17, []byte("data"))); err != nil {
 		t.Error(err)
 	}
 }

@@ -24,6 +24,11 @@ type TGSRequest struct {
 	AddTickets []krbmsg.Ticket
 	// AnyClient accepts a ticket for another client, as S4U returns it.
 	AnyClient bool
+
+	// morePAData makes what depends on the exchange; nil is none.
+	morePAData func(nonce uint32, subkey *etype.Key) ([]krbmsg.PAData, error)
+	// checkMore is called with a reply that is in order so far; nil is not.
+	checkMore func(rep *krbmsg.KDCRep, nonce uint32, subkey *etype.Key) error
 }
 
 // Realm is the realm whose KDC the request goes to.
@@ -81,9 +86,17 @@ func (c *Client) tgs(ctx context.Context, r *TGSRequest, ahead time.Duration) (t
 	if err != nil {
 		return nil, kdcTime, err
 	}
+	padata := append([]krbmsg.PAData{{Type: krbmsg.PATGSReq, Value: apReq}}, r.PAData...)
+	if r.morePAData != nil {
+		more, err := r.morePAData(body.Nonce, subkey)
+		if err != nil {
+			return nil, kdcTime, err
+		}
+		padata = append(padata, more...)
+	}
 	req := krbmsg.KDCReq{
 		Type:    krbmsg.TypeTGSReq,
-		PAData:  append([]krbmsg.PAData{{Type: krbmsg.PATGSReq, Value: apReq}}, r.PAData...),
+		PAData:  padata,
 		RawBody: rawBody,
 	}
 	reply, err := c.Exchange(ctx, r.Server.Realm, req.Append(nil))
@@ -100,6 +113,11 @@ func (c *Client) tgs(ctx context.Context, r *TGSRequest, ahead time.Duration) (t
 	}
 	if err := r.check(&rep, part, body.Nonce); err != nil {
 		return nil, kdcTime, err
+	}
+	if r.checkMore != nil && !(part.Server.IsTGS() && !r.Server.IsTGS()) { // which a referral does not answer yet
+		if err := r.checkMore(&rep, body.Nonce, subkey); err != nil {
+			return nil, kdcTime, err
+		}
 	}
 	if kdcTime = part.StartTime; kdcTime.IsZero() {
 		kdcTime = now // which it has accepted
