@@ -23,9 +23,11 @@ type Identity struct {
 	// Expires is when the proof ends, for a program that makes a session of it;
 	// zero for never or unknown.
 	Expires time.Time
-	// Delegated is the credential that the client handed over; nil for none. Give
-	// it to a Transport with WithCredential, to act as the client. It is closed
-	// when Handler.Next returns.
+	// Delegated is the credential that the client handed over, or one by which the
+	// server may go on in the client's name where Handler.Credential provides for
+	// that, as of krb5's DelegatingAcceptor; nil for none. Give it to a Transport
+	// with WithCredential, to act as the client. It is closed when Handler.Next
+	// returns.
 	Delegated gss.Credential
 }
 

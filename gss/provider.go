@@ -181,8 +181,10 @@ type ContextInfo struct {
 	Flags Flags
 	// Expires is when the context ends; the zero time for never or unknown.
 	Expires time.Time
-	// Delegated is the credential that the initiator handed over, on the
-	// acceptor's side; nil for none. Whoever reads it closes it.
+	// Delegated is a credential of the initiator, on the acceptor's side: what it
+	// handed over, which FlagDelegate tells, or one by which the acceptor may go on
+	// in its name, if the acceptor's credential provides for that. Nil for none.
+	// Whoever reads it closes it.
 	Delegated Credential
 }
 
