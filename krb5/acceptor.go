@@ -11,6 +11,7 @@ import (
 	"github.com/go-negotiate/negotiate/internal/etype"
 	"github.com/go-negotiate/negotiate/internal/krbmsg"
 	"github.com/go-negotiate/negotiate/internal/principal"
+	"github.com/go-negotiate/negotiate/internal/replay"
 )
 
 // acceptor is the acceptor's context of mechanism krb5 (RFC 4121). It takes one
@@ -131,7 +132,7 @@ func (c *acceptor) accept(in []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.p.replay.check(now, auth.Time, req.Authenticator.Cipher); err != nil {
+	if err := c.checkReplay(&req, &auth, now); err != nil {
 		return nil, err
 	}
 	keys.opened.add(hash, ticket)
@@ -199,6 +200,16 @@ func (c *acceptor) checkChecksum(auth *krbmsg.Authenticator) (sum gssChecksum, e
 		return sum, refuse(gss.ErrBadBindings, krbmsg.ErrMutFail, "%s presents channel bindings as a rule and presented none: somebody stands in the middle, or TLS ends at a proxy", auth.Client)
 	}
 	return sum, nil
+}
+
+func (c *acceptor) checkReplay(req *krbmsg.APReq, auth *krbmsg.Authenticator, now time.Time) error {
+	switch c.p.replay.Check(now, auth.Time, req.Authenticator.Cipher) {
+	case nil:
+		return nil
+	case replay.ErrRepeated:
+		return refuse(gss.ErrDuplicateToken|gss.ErrFailure, krbmsg.ErrRepeat, "this token was used before: it was replayed, or sent twice")
+	}
+	return refuse(gss.ErrOldToken|gss.ErrFailure, krbmsg.ErrSkew, "so many authenticators came that it is no longer known whether one of %s was used: retry, or raise ReplayCacheSize", auth.Time.UTC().Format(time.RFC3339))
 }
 
 // takeDelegation makes a credential of what the initiator delegates. If its keys

@@ -11,6 +11,7 @@ import (
 	"github.com/go-negotiate/negotiate/gss"
 	"github.com/go-negotiate/negotiate/internal/kdcclient"
 	"github.com/go-negotiate/negotiate/internal/profile"
+	"github.com/go-negotiate/negotiate/internal/replay"
 	"github.com/go-negotiate/negotiate/internal/spnego"
 )
 
@@ -58,7 +59,7 @@ type Provider struct {
 	kdc    kdcclient.Client
 	log    *slog.Logger
 	env    profile.Environment
-	replay *replayCache
+	replay *replay.Cache
 
 	mu      sync.Mutex
 	caches  map[string]*cacheFile  // by path
@@ -107,7 +108,7 @@ func newProvider(o Options, conf *profile.Config, env profile.Environment) *Prov
 		conf:    conf,
 		env:     env,
 		log:     slog.New(slog.DiscardHandler),
-		replay:  newReplayCache(o.ReplayCacheSize, conf.Clockskew),
+		replay:  replay.New(o.ReplayCacheSize, conf.Clockskew),
 		caches:  make(map[string]*cacheFile),
 		keytabs: make(map[string]*keytabFile),
 	}

@@ -1,15 +1,24 @@
-package krb5
+// Package replay remembers the authenticators that an acceptor has taken, so
+// that none is taken twice.
+package replay
 
 import (
 	"crypto/sha256"
+	"errors"
 	"sync"
 	"time"
-
-	"github.com/go-negotiate/negotiate/gss"
-	"github.com/go-negotiate/negotiate/internal/krbmsg"
 )
 
-// replayCache remembers the authenticators that were accepted, for as long as
+var (
+	// ErrRepeated is returned for an authenticator that came before.
+	ErrRepeated = errors.New("replay: the authenticator came before")
+
+	// ErrForgotten is returned for an authenticator of a time of which not all
+	// are remembered, so that it may have come before.
+	ErrForgotten = errors.New("replay: it is not known whether the authenticator came before")
+)
+
+// Cache remembers the authenticators that were accepted, for as long as
 // they could be accepted again (RFC 4120, section 3.2.3): by slices of the time
 // that they bear, so that what is too old goes slice by slice.
 //
@@ -17,75 +26,82 @@ import (
 // something has to be refused. It drops the oldest slice and refuses what is as
 // old. A client that floods it with authenticators of the future, to have those
 // of others refused, spoils the slice that it floods and nothing else.
-type replayCache struct {
+//
+// It is safe for concurrent use.
+type Cache struct {
 	limit int // authenticators
 	skew  time.Duration
 	width time.Duration // of a slice
 
 	mu      sync.Mutex
-	slices  map[int64]*replaySlice // by number: the time divided by width
-	count   int                    // authenticators in all slices
-	oldest  int64                  // no slice is older
-	floor   int64                  // of slices up to this one, some were dropped
-	floored bool                   // there is a floor
+	slices  map[int64]*slice // by number: the time divided by width
+	count   int              // authenticators in all slices
+	oldest  int64            // no slice is older
+	floor   int64            // of slices up to this one, some were dropped
+	floored bool             // there is a floor
 }
 
-// replaySlice is one slice. A closed one has been dropped, and refuses all.
-type replaySlice struct {
-	seen   map[replayKey]struct{}
+// slice is those of one stretch of time. A closed one has been dropped, and refuses all.
+type slice struct {
+	seen   map[key]struct{}
 	closed bool
 }
 
-type replayKey [16]byte
+// key is the beginning of the authenticator's hash. Nobody can make two of the
+// same key in less than some 2^64 trials, and gains nothing by it.
+type key [16]byte
 
 const (
-	defaultReplaySize = 1 << 20
-	slicesPerSkew     = 64
+	defaultSize   = 1 << 20
+	slicesPerSkew = 64
 )
 
-func newReplayCache(size int, skew time.Duration) *replayCache {
+// New returns a cache of so many authenticators; zero is 1<<20. The skew is by how
+// much the time of an acceptable authenticator may differ from now.
+func New(size int, skew time.Duration) *Cache {
 	if size <= 0 {
-		size = defaultReplaySize
+		size = defaultSize
 	}
-	return &replayCache{
+	return &Cache{
 		limit:  size,
 		skew:   skew,
 		width:  max(skew/slicesPerSkew, time.Second),
-		slices: make(map[int64]*replaySlice),
+		slices: make(map[int64]*slice),
 	}
 }
 
-func (c *replayCache) number(t time.Time) int64 { return t.UnixNano() / int64(c.width) }
+func (c *Cache) number(t time.Time) int64 { return t.UnixNano() / int64(c.width) }
 
-// check records an authenticator that bears the time stamp, which is within the
-// skew of now, and fails if it came before.
-func (c *replayCache) check(now, stamp time.Time, cipher []byte) error {
+// Check records an authenticator that bears the time stamp, which is within the
+// skew of now, by its ciphertext. It returns ErrRepeated or ErrForgotten if it must
+// not be taken.
+func (c *Cache) Check(now, stamp time.Time, cipher []byte) error {
 	sum := sha256.Sum256(cipher)
-	key := replayKey(sum[:len(replayKey{})])
+	k := key(sum[:len(key{})])
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.expire(now)
 	n := c.number(stamp)
 	if s := c.slices[n]; s != nil {
-		if _, ok := s.seen[key]; ok {
-			return refuse(gss.ErrDuplicateToken|gss.ErrFailure, krbmsg.ErrRepeat, "this token was used before: it was replayed, or sent twice")
+		if _, ok := s.seen[k]; ok {
+			return ErrRepeated
 		}
 	}
 	if c.count >= c.limit && !c.makeRoom(c.number(now)) || c.refuses(n) {
-		return refuse(gss.ErrOldToken|gss.ErrFailure, krbmsg.ErrSkew, "so many authenticators came that it is no longer known whether one of %s was used: retry, or raise ReplayCacheSize", stamp.UTC().Format(time.RFC3339))
+		return ErrForgotten
 	}
 	s := c.slices[n]
 	if s == nil {
-		s = &replaySlice{seen: make(map[replayKey]struct{})}
+		s = &slice{seen: make(map[key]struct{})}
 		c.slices[n] = s
 		c.oldest = min(c.oldest, n)
 	}
-	s.seen[key] = struct{}{}
+	s.seen[k] = struct{}{}
 	c.count++
 	return nil
 }
 
-func (c *replayCache) refuses(n int64) bool {
+func (c *Cache) refuses(n int64) bool {
 	s := c.slices[n]
 	return c.floored && n <= c.floor || s != nil && s.closed
 }
@@ -93,7 +109,7 @@ func (c *replayCache) refuses(n int64) bool {
 // expire drops the slices that are too old to be accepted again. They count as
 // dropped, so that they stay refused if the clock is set back. If it is set back
 // so far that this would refuse everybody for long, the past is forgotten.
-func (c *replayCache) expire(now time.Time) {
+func (c *Cache) expire(now time.Time) {
 	if c.floored && c.floor > c.number(now.Add(c.skew)) {
 		c.floored = false
 	}
@@ -110,7 +126,7 @@ func (c *replayCache) expire(now time.Time) {
 }
 
 // drop forgets a slice of the past, and refuses what is as old.
-func (c *replayCache) drop(n int64) {
+func (c *Cache) drop(n int64) {
 	c.count -= len(c.slices[n].seen)
 	delete(c.slices, n)
 	if !c.floored || n > c.floor {
@@ -120,7 +136,7 @@ func (c *replayCache) drop(n int64) {
 
 // makeRoom drops the oldest slice of the past; if there is none, it closes the
 // largest of the future. It returns false if all memory is in the present one.
-func (c *replayCache) makeRoom(present int64) bool {
+func (c *Cache) makeRoom(present int64) bool {
 	past, future := present, present
 	for n, s := range c.slices {
 		switch {

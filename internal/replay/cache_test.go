@@ -1,4 +1,4 @@
-package krb5
+package replay
 
 import (
 	"encoding/binary"
@@ -7,20 +7,18 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/go-negotiate/negotiate/gss"
 )
 
-// replayClock is a replay cache with the clock of a test.
-type replayClock struct {
+// clocked is a replay cache with the clock of a test.
+type clocked struct {
 	t *testing.T
-	*replayCache
+	*Cache
 	now  time.Time
 	next uint64 // the number of the next new authenticator
 }
 
-func newReplayClock(t *testing.T, size int) *replayClock {
-	return &replayClock{t: t, replayCache: newReplayCache(size, 5*time.Minute), now: time.Unix(1_700_000_000, 0)}
+func newClocked(t *testing.T, size int) *clocked {
+	return &clocked{t: t, Cache: New(size, 5*time.Minute), now: time.Unix(1_700_000_000, 0)}
 }
 
 // token is an authenticator and the time that it bears.
@@ -30,48 +28,41 @@ type token struct {
 }
 
 // fresh makes an authenticator whose clock is ahead by the given time.
-func (c *replayClock) fresh(ahead time.Duration) token {
+func (c *clocked) fresh(ahead time.Duration) token {
 	c.next++
 	return token{c.now.Add(ahead), binary.BigEndian.AppendUint64(nil, c.next)}
 }
 
-// want is nil, ErrDuplicateToken or ErrOldToken.
-func (c *replayClock) try(what string, tok token, want error) {
+// want is nil, ErrRepeated or ErrForgotten.
+func (c *clocked) try(what string, tok token, want error) {
 	c.t.Helper()
 	if c.now.Sub(tok.stamp).Abs() > c.skew {
 		c.t.Fatalf("%s: its time alone has it refused", what)
 	}
-	err := c.check(c.now, tok.stamp, tok.cipher)
-	if want == nil && err != nil || want != nil && !errors.Is(errOf(err), want) {
+	err := c.Check(c.now, tok.stamp, tok.cipher)
+	if !errors.Is(err, want) {
 		c.t.Errorf("%s: got %v, want %v", what, err, want)
 	}
 }
 
-func errOf(err error) error {
-	if r, ok := err.(*refusal); ok {
-		return r.err
-	}
-	return err
-}
-
-func TestReplayWithinTheSkew(t *testing.T) {
+func TestWithinTheSkew(t *testing.T) {
 	for _, ahead := range []time.Duration{-5 * time.Minute, -time.Minute, 0, time.Minute, 5 * time.Minute} {
-		c := newReplayClock(t, 0)
+		c := newClocked(t, 0)
 		tok := c.fresh(ahead)
 		c.try("the first time", tok, nil)
-		c.try("again", tok, gss.ErrDuplicateToken)
+		c.try("again", tok, ErrRepeated)
 		// As long as the time alone would let it in, and others come meanwhile.
 		for c.now.Add(time.Second).Sub(tok.stamp) <= c.skew {
 			c.now = c.now.Add(time.Second)
 			c.try("another", c.fresh(0), nil)
-			c.try("again later", tok, gss.ErrDuplicateToken)
+			c.try("again later", tok, ErrRepeated)
 		}
 	}
 }
 
 // What is too old leaves memory.
-func TestReplayForgets(t *testing.T) {
-	c := newReplayClock(t, 0)
+func TestForgets(t *testing.T) {
+	c := newClocked(t, 0)
 	for range 3600 {
 		c.now = c.now.Add(time.Second)
 		c.try("new", c.fresh(0), nil)
@@ -86,8 +77,8 @@ func TestReplayForgets(t *testing.T) {
 
 // Under more load than it has memory for, no authenticator passes twice, those
 // of the present pass, and the count stays within the limit.
-func TestReplayFull(t *testing.T) {
-	c := newReplayClock(t, 100)
+func TestFull(t *testing.T) {
+	c := newClocked(t, 100)
 	var used []token
 	for range 1000 {
 		c.now = c.now.Add(time.Second / 2)
@@ -99,37 +90,37 @@ func TestReplayFull(t *testing.T) {
 	}
 	for _, tok := range used {
 		if c.now.Sub(tok.stamp) <= c.skew {
-			if err := c.check(c.now, tok.stamp, tok.cipher); err == nil {
+			if err := c.Check(c.now, tok.stamp, tok.cipher); err == nil {
 				t.Errorf("one of %v ago passed again", c.now.Sub(tok.stamp))
 			}
 		}
 	}
 	old := c.fresh(-2 * time.Minute)
-	c.try("a new one that is as old as some that were dropped", old, gss.ErrOldToken)
+	c.try("a new one that is as old as some that were dropped", old, ErrForgotten)
 }
 
 // A burst of one moment that fills the memory has the rest of that moment
 // refused, and nothing of the next.
-func TestReplayBurst(t *testing.T) {
-	c := newReplayClock(t, 10)
+func TestBurst(t *testing.T) {
+	c := newClocked(t, 10)
 	for range 10 {
 		c.try("within the limit", c.fresh(0), nil)
 	}
-	c.try("beyond it", c.fresh(0), gss.ErrOldToken)
+	c.try("beyond it", c.fresh(0), ErrForgotten)
 	c.now = c.now.Add(c.width)
 	c.try("a moment later", c.fresh(0), nil)
 }
 
 // Somebody with a ticket floods the cache with authenticators of the future, in
 // order to have everybody refused until then.
-func TestReplayFloodOfTheFuture(t *testing.T) {
-	c := newReplayClock(t, 100)
+func TestFloodOfTheFuture(t *testing.T) {
+	c := newClocked(t, 100)
 	honest := c.fresh(0)
 	c.try("before the flood", honest, nil)
 	var flood []token
 	for range 1000 {
 		tok := c.fresh(4 * time.Minute)
-		c.check(c.now, tok.stamp, tok.cipher)
+		c.Check(c.now, tok.stamp, tok.cipher)
 		flood = append(flood, tok)
 	}
 	for range 60 {
@@ -137,21 +128,21 @@ func TestReplayFloodOfTheFuture(t *testing.T) {
 		c.now = c.now.Add(time.Second)
 	}
 	for _, tok := range flood {
-		if c.check(c.now, tok.stamp, tok.cipher) == nil {
+		if c.Check(c.now, tok.stamp, tok.cipher) == nil {
 			t.Fatal("one of the flood passed, perhaps for the second time")
 		}
 	}
 	// The flooded moment itself is lost.
 	c.now = flood[0].stamp
-	c.try("in the flooded moment", c.fresh(0), gss.ErrOldToken)
+	c.try("in the flooded moment", c.fresh(0), ErrForgotten)
 	c.now = c.now.Add(c.width)
 	c.try("after it", c.fresh(0), nil)
 }
 
 // A clock that is set back lets nothing in again.
-func TestReplayClockSetBack(t *testing.T) {
+func TestClockSetBack(t *testing.T) {
 	for _, back := range []time.Duration{time.Second, time.Minute, 5 * time.Minute, 9 * time.Minute} {
-		c := newReplayClock(t, 0)
+		c := newClocked(t, 0)
 		var used []token
 		for range 1200 {
 			tok := c.fresh(0)
@@ -163,14 +154,14 @@ func TestReplayClockSetBack(t *testing.T) {
 		for range int(back/time.Second) + 600 {
 			c.now = c.now.Add(time.Second)
 			for _, tok := range used {
-				if c.now.Sub(tok.stamp).Abs() <= c.skew && c.check(c.now, tok.stamp, tok.cipher) == nil {
+				if c.now.Sub(tok.stamp).Abs() <= c.skew && c.Check(c.now, tok.stamp, tok.cipher) == nil {
 					t.Fatalf("set back by %v: one of %s passed again at %s", back, tok.stamp, c.now)
 				}
 			}
 		}
 	}
 	// By so much that it must have been wrong before: nobody is locked out.
-	c := newReplayClock(t, 0)
+	c := newClocked(t, 0)
 	for range 1200 {
 		c.try("new", c.fresh(0), nil)
 		c.now = c.now.Add(time.Second)
@@ -179,22 +170,22 @@ func TestReplayClockSetBack(t *testing.T) {
 	c.try("after the clock was set right", c.fresh(0), nil)
 }
 
-func TestReplayNoSkew(t *testing.T) {
-	c := &replayClock{t: t, replayCache: newReplayCache(0, 0), now: time.Unix(1_700_000_000, 0)}
+func TestNoSkew(t *testing.T) {
+	c := &clocked{t: t, Cache: New(0, 0), now: time.Unix(1_700_000_000, 0)}
 	tok := c.fresh(0)
 	c.try("the first time", tok, nil)
-	c.try("again", tok, gss.ErrDuplicateToken)
+	c.try("again", tok, ErrRepeated)
 }
 
 // Of many goroutines with one authenticator, one wins.
-func TestReplayConcurrent(t *testing.T) {
-	c := newReplayClock(t, 0)
+func TestConcurrent(t *testing.T) {
+	c := newClocked(t, 0)
 	tok := c.fresh(0)
 	var passed atomic.Int32
 	var wg sync.WaitGroup
 	for range 100 {
 		wg.Go(func() {
-			if c.check(c.now, tok.stamp, tok.cipher) == nil {
+			if c.Check(c.now, tok.stamp, tok.cipher) == nil {
 				passed.Add(1)
 			}
 		})
