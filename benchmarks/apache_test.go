@@ -3,133 +3,151 @@
 package benchmarks
 
 import (
-	"io"
+	_ "embed"
+	"fmt"
 	"net/http"
 	"os"
-	"sync"
-	"sync/atomic"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/go-negotiate/negotiate"
+	"github.com/go-negotiate/negotiate/gss"
 	"github.com/go-negotiate/negotiate/interop"
 	"github.com/go-negotiate/negotiate/krb5"
-	"github.com/jcmturner/gokrb5/v8/client"
-	"github.com/jcmturner/gokrb5/v8/config"
-	"github.com/jcmturner/gokrb5/v8/credentials"
 	"github.com/jcmturner/gokrb5/v8/spnego"
 )
 
 func TestMain(m *testing.M) { os.Exit(interop.Main(m)) }
 
-// doer makes requests. newDoer is called for each goroutine.
-type doer interface {
-	Do(*http.Request) (*http.Response, error)
+// site is an Apache with mod_auth_gssapi and a client who has a ticket for it. Its
+// replay cache is off, so that a client with a fixed header tells Apache's own
+// time for a request.
+type site struct {
+	bed    *interop.Bed
+	apache *interop.Apache
+	ccache string
 }
 
-// BenchmarkApache measures requests per second against mod_auth_gssapi, which
-// authenticates each, by one goroutine and by a hundred. "plain" is a page that
-// needs no authentication, by net/http alone. gokrb5 is asked with a 401 for each
-// request, as "negotiate" is; "learned" is not, after the first. "bound" is on a
-// page where Apache keeps the context with the connection.
-func BenchmarkApache(b *testing.B) {
+func newSite(b *testing.B) *site {
+	b.Helper()
 	bed := interop.Shared(b)
-	ccache := bed.KDC.Kinit(b, interop.KinitOptions{Principal: "alice", Password: interop.AlicePassword})
-	transport := func() *http.Transport {
-		base := bed.Apache.Transport()
-		base.MaxIdleConnsPerHost = 100
-		b.Cleanup(base.CloseIdleConnections)
-		return base
-	}
-	ours := func(o negotiate.Opportunism, m negotiate.Mutual) func(*testing.B) func() doer {
-		return func(b *testing.B) func() doer {
-			provider, err := krb5.New(krb5.Options{Config: bed.KDC.Config, CCache: ccache})
-			if err != nil {
-				b.Fatal(err)
-			}
-			tr := &negotiate.Transport{Base: transport(), Provider: provider, Opportunistic: o, Mutual: m}
-			b.Cleanup(tr.CloseIdleConnections)
-			return func() doer { return &http.Client{Transport: tr} }
-		}
-	}
-	clients := []struct {
-		name, path string
-		make       func(*testing.B) func() doer
-	}{
-		{"plain", interop.PathAnonymous, func(*testing.B) func() doer {
-			base := transport()
-			return func() doer { return &http.Client{Transport: base} }
-		}},
-		{"negotiate", interop.PathPlain, ours(negotiate.OpportunisticNever, negotiate.MutualDisabled)},
-		{"negotiate-mutual", interop.PathPlain, ours(negotiate.OpportunisticNever, negotiate.MutualRequired)},
-		{"negotiate-learned", interop.PathPlain, ours(negotiate.OpportunisticLearned, negotiate.MutualDisabled)},
-		{"negotiate-bound", interop.PathBound, ours(negotiate.OpportunisticNever, negotiate.MutualDisabled)},
-		{"gokrb5", interop.PathPlain, func(b *testing.B) func() doer { return gokrb5Client(b, bed, ccache, transport()) }},
-	}
-	for _, c := range clients {
-		for _, goroutines := range []int{1, 100} {
-			name := map[int]string{1: "/1", 100: "/100"}[goroutines]
-			b.Run(c.name+name, func(b *testing.B) {
-				newDoer := c.make(b)
-				url := bed.Apache.HTTP + c.path
-				ask(b, newDoer(), url) // fetches the ticket
-				load(b, goroutines, newDoer, url)
-			})
-		}
+	return &site{
+		bed:    bed,
+		apache: interop.NewApache(b, interop.ApacheOptions{KDC: bed.KDC, Keytab: bed.Apache.Keytab, NoReplayCache: true}),
+		ccache: bed.Alice(b),
 	}
 }
 
-// gokrb5Client has a client for each goroutine, as one is not safe for several,
-// over one login and one pool.
-func gokrb5Client(b *testing.B, bed *interop.Bed, ccache string, base *http.Transport) func() doer {
-	conf, err := config.Load(bed.KDC.Config)
-	if err != nil {
-		b.Fatal(err)
-	}
-	cache, err := credentials.LoadCCache(trimFile(ccache))
-	if err != nil {
-		b.Fatal(err)
-	}
-	login, err := client.NewFromCCache(cache, conf, client.DisablePAFXFAST(true))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(login.Destroy)
-	return func() doer {
-		return spnego.NewClient(login, &http.Client{Transport: base}, "HTTP/"+bed.Apache.Host)
-	}
+func (s *site) url(path string) string { return s.apache.HTTP + path }
+
+func (s *site) provider(b *testing.B) *krb5.Provider {
+	return must(krb5.New(krb5.Options{Config: s.bed.KDC.Config, CCache: s.ccache}))(b)
 }
 
-// load makes b.N requests with so many goroutines.
-func load(b *testing.B, goroutines int, newDoer func() doer, url string) {
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	b.ResetTimer()
-	for range goroutines {
-		wg.Go(func() {
-			c := newDoer()
-			for next.Add(1) <= int64(b.N) {
-				ask(b, c, url)
+// header has a token, which Apache takes again and again.
+func (s *site) header(b *testing.B) http.Header {
+	sc := must(s.provider(b).Initiate(b.Context(), gss.InitiateOptions{Target: gss.HostBased("HTTP", s.apache.Host)}))(b)
+	token, _, err := sc.Step(b.Context(), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return http.Header{"Authorization": {"Negotiate " + encode(token)}}
+}
+
+func (s *site) ours(b *testing.B, conns int, o negotiate.Opportunism, m negotiate.Mutual) doer {
+	t := &negotiate.Transport{Base: base(b, conns), Provider: s.provider(b), Opportunistic: o, Mutual: m}
+	b.Cleanup(t.CloseIdleConnections)
+	return &http.Client{Transport: t}
+}
+
+// BenchmarkApache is a GET on a connection that is kept alive. "plain" is a page
+// that needs no authentication, "header" has the same token each time; both by
+// net/http and by wrk, a client in C that does nothing else.
+func BenchmarkApache(b *testing.B) {
+	s := newSite(b)
+	header := s.header(b)
+	run := func(name, url string, h http.Header, newClient func(*testing.B) doer) {
+		b.Run(name, func(b *testing.B) {
+			c := newClient(b)
+			ask(b, c, url, h)
+			b.ReportAllocs()
+			for b.Loop() {
+				ask(b, c, url, h)
 			}
 		})
 	}
-	wg.Wait()
-	b.StopTimer()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "req/s")
+	bare := func(b *testing.B) doer { return &http.Client{Transport: base(b, 1)} }
+	ours := func(o negotiate.Opportunism, m negotiate.Mutual) func(*testing.B) doer {
+		return func(b *testing.B) doer { return s.ours(b, 1, o, m) }
+	}
+	b.Run("wrk-plain", func(b *testing.B) { wrk(b, s.url(interop.PathAnonymous), nil) })
+	run("plain", s.url(interop.PathAnonymous), nil, bare)
+	b.Run("wrk-header", func(b *testing.B) { wrk(b, s.url(interop.PathPlain), header) })
+	run("header", s.url(interop.PathPlain), header, bare)
+	run("negotiate", s.url(interop.PathPlain), nil, ours(negotiate.OpportunisticAlways, negotiate.MutualDisabled))
+	run("negotiate-mutual", s.url(interop.PathPlain), nil, ours(negotiate.OpportunisticAlways, negotiate.MutualRequired))
+	run("negotiate-challenge", s.url(interop.PathPlain), nil, ours(negotiate.OpportunisticNever, negotiate.MutualDisabled))
+	run("negotiate-bound", s.url(interop.PathBound), nil, ours(negotiate.OpportunisticNever, negotiate.MutualDisabled))
+	run("gokrb5", s.url(interop.PathPlain), nil, func(b *testing.B) doer {
+		cl := gokrb5Client(b, s.bed.KDC.Config, s.ccache)
+		set := func(req *http.Request) error { return spnego.SetSPNEGOHeader(cl, req, "HTTP/"+s.apache.Host) }
+		return &http.Client{Transport: preemptive{set, base(b, 1)}}
+	})
+	run("gokrb5-challenge", s.url(interop.PathPlain), nil, func(b *testing.B) doer {
+		return spnego.NewClient(gokrb5Client(b, s.bed.KDC.Config, s.ccache), &http.Client{Transport: base(b, 1)}, "HTTP/"+s.apache.Host)
+	})
+	b.Run("requests-kerberos", func(b *testing.B) { s.python(b, "preemptive") })
+	b.Run("requests-kerberos-challenge", func(b *testing.B) { s.python(b, "challenge") })
 }
 
-func ask(b *testing.B, c doer, url string) {
-	req, err := http.NewRequest(http.MethodGet, url, nil)
+// BenchmarkApacheGoroutines is BenchmarkApache with a hundred goroutines.
+func BenchmarkApacheGoroutines(b *testing.B) {
+	s := newSite(b)
+	const n = 100
+	bare := &http.Client{Transport: base(b, n)}
+	b.Run("plain", func(b *testing.B) { load(b, n, func() doer { return bare }, s.url(interop.PathAnonymous)) })
+	b.Run("negotiate", func(b *testing.B) {
+		c := s.ours(b, n, negotiate.OpportunisticAlways, negotiate.MutualDisabled)
+		load(b, n, func() doer { return c }, s.url(interop.PathPlain))
+	})
+	b.Run("gokrb5", func(b *testing.B) {
+		cl := gokrb5Client(b, s.bed.KDC.Config, s.ccache)
+		set := func(req *http.Request) error { return spnego.SetSPNEGOHeader(cl, req, "HTTP/"+s.apache.Host) }
+		c := &http.Client{Transport: preemptive{set, base(b, n)}}
+		load(b, n, func() doer { return c }, s.url(interop.PathPlain))
+	})
+}
+
+var wrkRate = regexp.MustCompile(`Requests/sec:\s*([0-9.]+)`)
+
+// wrk makes requests on one connection for a second, however large b.N is.
+func wrk(b *testing.B, url string, h http.Header) {
+	path, err := exec.LookPath("wrk")
 	if err != nil {
-		b.Error(err)
-		return
+		b.Fatalf("%v: install Debian's package wrk, or all peers with interop/peers.sh", err)
 	}
-	resp, err := c.Do(req)
-	if err != nil {
-		b.Error(err)
-		return
+	args := []string{"--threads", "1", "--connections", "1", "--duration", "1s"}
+	for name, values := range h {
+		args = append(args, "--header", name+": "+values[0])
 	}
-	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != http.StatusOK {
-		b.Errorf("%s: %v", resp.Status, err)
+	out, err := exec.CommandContext(b.Context(), path, append(args, url)...).CombinedOutput()
+	m := wrkRate.FindSubmatch(out)
+	if err != nil || m == nil || strings.Contains(string(out), "Non-2xx") {
+		b.Fatalf("wrk: %v\n%s", err, out)
 	}
+	rate := must(strconv.ParseFloat(string(m[1]), 64))(b)
+	b.ReportMetric(1e9/rate, "ns/op")
+}
+
+//go:embed requests_kerberos.py
+var requestsKerberos string
+
+// python has requests-kerberos make the requests, and measure itself.
+func (s *site) python(b *testing.B, mode string) {
+	out := interop.Python(b, s.bed.KDC.Env(s.ccache), requestsKerberos, s.url(interop.PathPlain), mode, fmt.Sprint(b.N))
+	seconds := must(strconv.ParseFloat(strings.TrimSpace(out), 64))(b)
+	b.ReportMetric(seconds*1e9/float64(b.N), "ns/op")
 }

@@ -1,10 +1,14 @@
-// Package benchmarks measures the module beside its peers, in one run on one
-// machine, so that the ratio says something where the figures do not:
+// Package benchmarks measures the module beside its peers, on one machine, so that
+// the ratios say something where the figures do not. README.md has the figures of
+// the last run, and is written by
 //
-//	go test -bench . -count 5
+//	go run ./report
 //
-// With -tags interop, BenchmarkApache asks a real Apache; CONTRIBUTING.md tells
-// what that needs.
+// which runs the benchmarks in rounds. One of them alone, hermetic or with the real
+// peers that CONTRIBUTING.md tells how to install:
+//
+//	go test -bench Accept
+//	go test -tags interop -bench Apache
 //
 // It is a module of its own, so that the peers are no dependencies of ours.
 package benchmarks

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"strings"
+)
+
+const intro = `# Benchmarks
+
+<!-- Written by "go run ./report". Do not edit. -->
+
+What is measured, how far the bars are met, and the peers in the same run. Each
+figure is the median of several rounds, in which all that is compared ran in turn;
+a ratio is the median of the rounds' ratios. Keys and tickets are
+aes256-cts-hmac-sha1-96, without a PAC where none is mentioned. To run it again, on
+Debian 12:
+
+    ../interop/peers.sh base
+    go run ./report
+
+[results.txt](results.txt) has what was printed; benchstat reads it. Allocations,
+round trips, connections and TGS-REQs are held by ordinary tests as well. Times are
+not: they are of one machine and one day.
+
+`
+
+// readme writes README.md.
+func readme(res *results) []byte {
+	derive(res)
+	var b bytes.Buffer
+	b.WriteString(intro)
+	table(&b, res)
+	b.WriteString("\n![Time beside the peers](plots/peers.svg)\n")
+	misses(&b, res)
+	b.WriteString("\n## Growth\n")
+	for _, p := range pictures {
+		fmt.Fprintf(&b, "\n![%s](plots/%s.svg)\n\n%s\n", p.title, p.name, p.text)
+	}
+	load(&b, res)
+	b.WriteString("\n## Where the time goes\n\nOf the opportunistic GET on loopback, client and server in one process; shares of all\nsamples, of a function with what it calls.\n\n")
+	for _, line := range res.profile {
+		fmt.Fprintf(&b, "    %s\n", strings.TrimRight(line, " "))
+	}
+	machine(&b, res)
+	return b.Bytes()
+}
+
+func table(b *bytes.Buffer, res *results) {
+	b.WriteString("| Work | Bar | Measured | | In the same run |\n|---|---|---|---|---|\n")
+	for _, r := range rows {
+		work, peers := r.work, peersOf(r, res)
+		for _, bar := range r.bars {
+			v := bar.value(res)
+			fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", work, bar.text, bar.unit(v), verdict(bar, v), peers)
+			work, peers = "", ""
+		}
+	}
+}
+
+func verdict(b bar, v float64) string {
+	switch {
+	case math.IsNaN(v):
+		return "–"
+	case b.met(v):
+		return "met"
+	}
+	return "**missed**"
+}
+
+func peersOf(r row, res *results) string {
+	var list []string
+	for _, p := range r.peers {
+		if v := res.median(p.key); !math.IsNaN(v) {
+			list = append(list, p.name+" "+unitOf(p.key)(v))
+		}
+	}
+	return strings.Join(list, "; ")
+}
+
+// misses tells of each row with a missed bar why.
+func misses(b *bytes.Buffer, res *results) {
+	heading := "\n## Missed\n\n"
+	for _, r := range rows {
+		for _, bar := range r.bars {
+			v := bar.value(res)
+			if math.IsNaN(v) || bar.met(v) {
+				continue
+			}
+			fmt.Fprintf(b, "%s- %s, %s: %s. %s\n", heading, r.work, bar.text, bar.unit(v), r.why)
+			heading = ""
+		}
+	}
+}
+
+// load is requests a second of a hundred goroutines.
+func load(b *bytes.Buffer, res *results) {
+	const of = "ApacheGoroutines/"
+	fmt.Fprintf(b, "\nA hundred goroutines and Apache, on the same cores: %s requests a second without authentication, %s with ours and %s with gokrb5.\n",
+		digits(res.median(of+"plain req/s")), digits(res.median(of+"negotiate req/s")), digits(res.median(of+"gokrb5 req/s")))
+}
+
+func machine(b *bytes.Buffer, res *results) {
+	b.WriteString("\n## Machine and versions\n\n")
+	for _, s := range res.settings {
+		switch key := strings.TrimPrefix(s.key, "peer-"); {
+		case key == "pkg":
+		default:
+			fmt.Fprintf(b, "- %s: %s\n", key, s.value)
+		}
+	}
+}
