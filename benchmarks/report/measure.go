@@ -113,7 +113,7 @@ func describe(w io.Writer) {
 	fmt.Fprintf(w, "date: %s\n", time.Now().UTC().Format(time.DateOnly))
 	note("commit", "git", "describe", "--always")
 	fmt.Fprintf(w, "go: %s\ncores: %d\n", runtime.Version(), runtime.NumCPU())
-	note("kernel", "uname", "-sr")
+	note("system", "uname", "-sm")
 	note("load", "cut", "-d ", "-f1", "/proc/loadavg")
 	for _, p := range peerPackages {
 		note("peer-"+p, "dpkg-query", "-W", "-f", "${Version}", p)
