@@ -109,7 +109,8 @@ func (c *acceptor) accept(in []byte) ([]byte, error) {
 		return nil, err
 	}
 	hash := sha256.Sum256(req.Ticket.Enc.Cipher)
-	ticket, err := c.openTicket(&req.Ticket, keys, hash)
+	var room [512]byte // for what is decrypted, first the ticket and then the authenticator
+	ticket, err := c.openTicket(&req.Ticket, keys, hash, room[:0])
 	if err != nil {
 		return nil, err
 	}
@@ -117,13 +118,11 @@ func (c *acceptor) accept(in []byte) ([]byte, error) {
 	if err := c.checkTicket(ticket, now); err != nil {
 		return nil, err
 	}
-	// The plaintext has a key in it.
-	var room [512]byte
 	plain, err := c.openAuthenticator(&req, ticket, room[:0])
 	if err != nil {
 		return nil, err
 	}
-	defer clear(plain)
+	defer clear(plain) // it has a key
 	auth, err := c.readAuthenticator(plain, ticket, now)
 	if err != nil {
 		return nil, err

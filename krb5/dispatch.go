@@ -14,6 +14,7 @@ type dispatcher struct {
 	p        *Provider
 	cred     *acceptorCredential
 	bindings *gss.ChannelBindings
+	mechs    [1]spnego.Mech // below SPNEGO
 	inner    gss.SecContext
 	dead     bool
 }
@@ -38,7 +39,8 @@ func (d *dispatcher) choose(in []byte) (gss.SecContext, error) {
 	kind, oid := spnego.Sniff(in)
 	switch {
 	case kind == spnego.KindInit:
-		return spnego.NewAcceptor([]spnego.Mech{{OID: gss.MechKRB5, New: mech.begin}}), nil
+		d.mechs[0] = spnego.Mech{OID: gss.MechKRB5, New: mech.begin}
+		return spnego.NewAcceptor(d.mechs[:]), nil
 	case kind == spnego.KindMech && (oid == gss.MechKRB5 || oid == gss.MechMSKRB5):
 		mech.oid = oid
 		return mech, nil

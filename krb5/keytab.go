@@ -96,7 +96,7 @@ const maxTried = 64
 // ticket's name is not protected and may be an alias that the keytab does not
 // have, so that the other keys come last: whichever opens the ticket is the one
 // that the KDC has made it for.
-func (t keyTable) open(ticket *krbmsg.Ticket, match func(principal.Name) bool) (plain []byte, by *serviceKey, code krbmsg.ErrorCode) {
+func (t keyTable) open(dst []byte, ticket *krbmsg.Ticket, match func(principal.Name) bool) (plain []byte, by *serviceKey, code krbmsg.ErrorCode) {
 	code = krbmsg.ErrNotUs
 	for i := range t {
 		if match(t[i].principal) && t[i].principal.Equal(ticket.Server) {
@@ -116,7 +116,7 @@ func (t keyTable) open(ticket *krbmsg.Ticket, match func(principal.Name) bool) (
 					return nil, nil, code
 				}
 			}
-			if plain, err := k.key.AppendDecrypt(nil, krbmsg.UsageTicket, ticket.Enc.Cipher); err == nil {
+			if plain, err := k.key.AppendDecrypt(dst, krbmsg.UsageTicket, ticket.Enc.Cipher); err == nil {
 				return plain, k, 0
 			}
 			if round.sameName {

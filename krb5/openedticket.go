@@ -33,12 +33,13 @@ func (t *openedTicket) anonymous() bool {
 	return t.flags&krbmsg.FlagAnonymousTick != 0 || len(n) == 2 && n[0] == "WELLKNOWN" && n[1] == "ANONYMOUS"
 }
 
-// openTicket decrypts the ticket, unless it was decrypted before.
-func (c *acceptor) openTicket(t *krbmsg.Ticket, keys *keytabFile, hash ticketHash) (*openedTicket, error) {
+// openTicket decrypts the ticket, in room if there is enough, unless it was
+// decrypted before.
+func (c *acceptor) openTicket(t *krbmsg.Ticket, keys *keytabFile, hash ticketHash, room []byte) (*openedTicket, error) {
 	if o := keys.opened.find(hash); o != nil && c.cred.matches(o.server) {
 		return o, nil
 	}
-	plain, by, code := keys.table.open(t, c.cred.matches)
+	plain, by, code := keys.table.open(room, t, c.cred.matches)
 	if code != 0 {
 		return nil, refuse(gss.ErrFailure, code, "%w", c.explainKeys(code, t, keys.table))
 	}

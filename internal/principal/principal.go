@@ -69,7 +69,11 @@ func (n Name) String() string {
 	if n.Realm == "" {
 		return n.Text()
 	}
-	return n.Text() + "@" + escape(n.Realm)
+	var b strings.Builder
+	n.writeText(&b, 1+len(n.Realm))
+	b.WriteByte('@')
+	b.WriteString(escape(n.Realm))
+	return b.String()
 }
 
 // Text is the text form without the realm.
@@ -78,13 +82,23 @@ func (n Name) Text() string {
 		return escape(n.Components[0])
 	}
 	var b strings.Builder
+	n.writeText(&b, 0)
+	return b.String()
+}
+
+// writeText writes the text form without the realm, and leaves room for so many
+// octets more.
+func (n Name) writeText(b *strings.Builder, more int) {
+	for _, c := range n.Components {
+		more += len(c) + 1
+	}
+	b.Grow(more)
 	for i, c := range n.Components {
 		if i > 0 {
 			b.WriteByte('/')
 		}
 		b.WriteString(escape(c))
 	}
-	return b.String()
 }
 
 const special = "\\/@\n\t\b\x00"
