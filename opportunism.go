@@ -15,7 +15,7 @@ const (
 	OpportunisticNever Opportunism = iota
 	// OpportunisticLearned waits to be asked once by each origin. Afterwards
 	// the token goes with the request, until the origin refuses one. The
-	// Transport remembers the last 1024 origins.
+	// Transport remembers the last 16384 origins.
 	OpportunisticLearned
 	// OpportunisticAlways sends a token with each request, and so fetches a
 	// ticket for every server that is talked to. Use it with Transport.Allow
@@ -37,7 +37,7 @@ func (o Opportunism) String() string {
 }
 
 // maxOrigins bounds what a Transport remembers of origins.
-const maxOrigins = 1024
+const maxOrigins = 1 << 14
 
 // originSet is a bounded set of origins: the one that was not used for the
 // longest time is forgotten first. The zero value is ready.

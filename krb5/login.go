@@ -105,9 +105,9 @@ func ready(t *kdcclient.Ticket) *ticketCall {
 	return c
 }
 
-// maxTickets bounds the tickets of a login. A process that talks to more
-// services than this fetches some of them again.
-const maxTickets = 1024
+// maxTickets bounds the tickets of a login, of some 3 kB each. A process that
+// talks to more services than this fetches some of them again.
+const maxTickets = 1 << 14
 
 func newLogin(p *Provider, client principal.Name, source string) *login {
 	return &login{p: p, client: client, source: source, tickets: make(map[ticketKey]*ticketCall)}
@@ -165,22 +165,25 @@ func (l *login) store(key ticketKey, c *ticketCall) {
 	l.tickets[key] = c
 }
 
-// evict makes room: it drops what has expired, and one service ticket more if
-// that is nothing.
+// evict makes room: it drops what has expired or, if that is nothing, some service
+// tickets, so many that the next ones do not search again.
 func (l *login) evict() {
 	now := l.now()
-	var victim ticketKey
 	for key, c := range l.tickets {
-		switch {
-		case !c.isDone() || key == tgtKey(l.client.Realm):
-		case !l.validAt(c.ticket, now):
+		if c.isDone() && key != tgtKey(l.client.Realm) && !l.validAt(c.ticket, now) {
 			delete(l.tickets, key)
-		case key.use != useTGT:
-			victim = key
 		}
 	}
-	if len(l.tickets) >= maxTickets {
-		delete(l.tickets, victim)
+	if len(l.tickets) < maxTickets {
+		return
+	}
+	for key, c := range l.tickets {
+		if len(l.tickets) <= maxTickets-maxTickets/16 {
+			return
+		}
+		if c.isDone() && key.use != useTGT {
+			delete(l.tickets, key)
+		}
 	}
 }
 
