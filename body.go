@@ -35,7 +35,11 @@ func newRequestBody(req *http.Request, limit int64) *requestBody {
 	if limit == 0 {
 		limit = DefaultMaxBodyBuffer
 	}
-	return &requestBody{req: req, limit: limit, turn: make(chan struct{}, 1)}
+	b := &requestBody{req: req, limit: limit}
+	if !b.empty() {
+		b.turn = make(chan struct{}, 1)
+	}
+	return b
 }
 
 // empty reports whether there is no body.

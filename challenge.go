@@ -242,5 +242,5 @@ func decodeToken(s string) ([]byte, error) {
 
 // encodeToken is the value of an Authorization or WWW-Authenticate header.
 func encodeToken(token []byte) string {
-	return schemeNegotiate + " " + base64.StdEncoding.EncodeToString(token)
+	return string(base64.StdEncoding.AppendEncode([]byte(schemeNegotiate+" "), token))
 }

@@ -24,15 +24,15 @@ type conn struct {
 	proved bool
 
 	// All that follows is guarded by pool.mu.
-	host    *host
-	owner   party // whose tokens the server and the proxy were shown
-	users   []party
-	used    bool // it has carried a request
-	once    bool // to be closed when it becomes idle
-	gone    bool // no more in the pool
-	idle    *list.Element
-	idleAt  time.Time
-	idleTmr *time.Timer
+	host   *host
+	owner  party // whose tokens the server and the proxy were shown
+	users  []party
+	used   bool // it has carried a request
+	once   bool // to be closed when it becomes idle
+	gone   bool // no more in the pool
+	idle   *list.Element
+	idleAt time.Time
+	alarm  *time.Timer // of the rest; kept for the next one
 }
 
 // ready reports whether a further leg may go out on c at once.
@@ -41,22 +41,11 @@ func (c *conn) ready() bool { return c.cc.Err() == nil && c.cc.Available() > 0 }
 // lost reports whether no further leg can go out on c at all.
 func (c *conn) lost() bool { return c.cc.Err() != nil || !c.shared && c.cc.Available() == 0 }
 
-// rank is how much of c is owned. Of those that suit, the highest is taken, so
-// that clean connections are left for others. pool.mu is held.
-func (c *conn) rank() (n int) {
-	if c.owner.server != nobody {
-		n += 2
-	}
-	if c.owner.proxy != nobody {
-		n++
-	}
-	return n
-}
-
-// suits reports whether c can be had for want now. pool.mu is held.
+// suits reports whether c can be had for want now, if it has not died in its rest.
+// pool.mu is held.
 func (c *conn) suits(want wanted) bool {
 	switch {
-	case c.cc.Err() != nil || c.cc.Available() == 0 || c.once:
+	case !c.shared && len(c.users) > 0 || c.once:
 		return false
 	case c.owner.server != nobody && (want.clean || c.owner.server != want.who.server):
 		return false
@@ -65,11 +54,8 @@ func (c *conn) suits(want wanted) bool {
 	case !c.canLabel(want.who, want.shown):
 		return false
 	}
-	if c.shared {
-		// A slot stays with an exchange between its legs.
-		return len(c.users) < c.cc.Available()+c.cc.InFlight()
-	}
-	return len(c.users) == 0
+	// A slot of a shared one stays with an exchange between its legs.
+	return c.idle != nil || c.ready() && (!c.shared || len(c.users) < c.cc.Available()+c.cc.InFlight())
 }
 
 // canLabel reports whether tokens of who may be written to c: neither may anybody

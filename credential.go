@@ -45,16 +45,12 @@ func (id identity) outdated(s standing) bool {
 	return id != nobody && id.alone == nil && id.source == s.source && id.name != s.name
 }
 
-// identityOf is the identity of the resolved credential c that comes from
-// source. Where nothing tells whom it stands for, or whether the next one is the
-// same, it equals no other.
-func identityOf(source, c gss.Credential) identity {
-	id := identity{name: c.Name()}
-	switch {
-	case source == nil && !id.name.IsZero():
-	case source != nil && reflect.ValueOf(source).Comparable():
-		id.source = source
-	default:
+// identity is that of the resolved credential, which comes from source. Where
+// nothing tells whom it stands for, or whether the next one is the same, it equals
+// no other.
+func (w *initiator) identity(source gss.Credential) identity {
+	id := identity{source: w.source, name: w.cred.Name()}
+	if source == nil && id.name.IsZero() || source != nil && w.source == nil {
 		return loneIdentity()
 	}
 	return id
@@ -118,7 +114,7 @@ func (t *Transport) initiator(ctx context.Context) initiator {
 		}
 		who.cred = resolved
 	}
-	who.id = identityOf(source, who.cred)
+	who.id = who.identity(source)
 	return who
 }
 

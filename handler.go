@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -141,8 +140,7 @@ func (h *Handler) gssProvider() (gss.Provider, error) {
 // pass calls Next.
 func (h *Handler) pass(w http.ResponseWriter, r *http.Request, id *Identity, reply []byte) {
 	defer id.close()
-	h.log(r, slog.LevelDebug, "authenticated", "principal", id.Principal, "mechanism", id.Mechanism.Describe(),
-		"channel_bound", id.ChannelBound, "delegated", id.Delegated != nil)
+	h.logSuccess(r, id)
 	if len(reply) > 0 {
 		addChallenge(w, reply)
 	}
@@ -179,7 +177,7 @@ func (h *Handler) challenge(w http.ResponseWriter, r *http.Request, token []byte
 func addChallenge(w http.ResponseWriter, token []byte) {
 	value := schemeNegotiate
 	if len(token) > 0 {
-		value += " " + base64.StdEncoding.EncodeToString(token)
+		value = encodeToken(token)
 	}
 	w.Header().Add("WWW-Authenticate", value)
 }

@@ -9,14 +9,26 @@ import (
 	"github.com/go-negotiate/negotiate/gss"
 )
 
-func (h *Handler) log(r *http.Request, level slog.Level, msg string, args ...any) {
-	l := h.Logger
-	if l == nil {
-		l = slog.Default()
+func (h *Handler) logger() *slog.Logger {
+	if h.Logger == nil {
+		return slog.Default()
 	}
-	if l.Enabled(r.Context(), level) {
+	return h.Logger
+}
+
+func (h *Handler) log(r *http.Request, level slog.Level, msg string, args ...any) {
+	if l := h.logger(); l.Enabled(r.Context(), level) {
 		l.With("logger", "negotiate", "remote", r.RemoteAddr).Log(r.Context(), level, msg, args...)
 	}
+}
+
+// logSuccess says who was let through.
+func (h *Handler) logSuccess(r *http.Request, id *Identity) {
+	if !h.logger().Enabled(r.Context(), slog.LevelDebug) {
+		return
+	}
+	h.log(r, slog.LevelDebug, "authenticated", "principal", id.Principal, "mechanism", id.Mechanism.Describe(),
+		"channel_bound", id.ChannelBound, "delegated", id.Delegated != nil)
 }
 
 // logRefusal says what came, why it was refused and what may be done about it.

@@ -224,7 +224,7 @@ func owners(tr *Transport) map[party]int {
 	of := make(map[party]int)
 	for _, h := range p.hosts {
 		for _, c := range h.conns {
-			if c.rank() > 0 {
+			if c.owner.rank() > 0 {
 				of[c.owner]++
 			}
 		}

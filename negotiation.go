@@ -27,6 +27,8 @@ type negotiation struct {
 	ex   *Exchange
 	body *requestBody
 
+	origin string // the server's
+
 	ownAuth      bool // the caller has set Authorization
 	ownProxyAuth bool // and authenticates the connection to the proxy
 	allowed      bool // the server may be authenticated to
@@ -57,6 +59,8 @@ func newNegotiation(t *Transport, c *client, req *http.Request) *negotiation {
 		ctx:  req.Context(),
 		ex:   new(Exchange),
 		body: newRequestBody(req, t.MaxBodyBuffer),
+
+		origin: origin(req.URL),
 	}
 	n.ownAuth = len(fieldValues(req.Header, "Authorization")) > 0
 	n.allowed = !n.ownAuth && (t.Allow == nil || t.Allow(req))
@@ -169,7 +173,7 @@ func (n *negotiation) findRoute() (err error) {
 	}
 	n.route.auth = n.proxyAuth()
 	// Over HTTP/2 nothing would tell the requests of a proxy's context apart.
-	n.route.h1 = n.c.h1only.has(origin(n.req.URL)) || n.route.auth != nil && n.route.forwards()
+	n.route.h1 = n.c.h1only.has(n.origin) || n.route.auth != nil && n.route.forwards()
 	return nil
 }
 
@@ -233,7 +237,7 @@ func (n *negotiation) preempts() bool {
 	case OpportunisticAlways:
 		return true
 	case OpportunisticLearned:
-		return n.c.learned.has(origin(n.req.URL))
+		return n.c.learned.has(n.origin)
 	}
 	return false
 }
@@ -363,7 +367,7 @@ func (n *negotiation) reject(reason error) {
 	n.rejected++
 	n.refusal = reason
 	n.session.forget()
-	n.c.learned.forget(origin(n.req.URL))
+	n.c.learned.forget(n.origin)
 	n.leaveHTTP2()
 	n.c.log.WarnContext(n.ctx, "token refused", "url", redacted(n.req.URL), "target", n.ex.Target,
 		"times", n.rejected, "reason", reason)
@@ -485,7 +489,7 @@ func (n *negotiation) move(token []byte, want wanted) ([]byte, error) {
 	err := n.connect(want)
 	switch {
 	case err == nil && n.leftH2:
-		n.c.h1only.add(origin(n.req.URL))
+		n.c.h1only.add(n.origin)
 	case err != nil && n.route.h1 && n.rejected > 0 && n.ctx.Err() == nil:
 		// A server may have nothing but HTTP/2.
 		n.route.h1 = false
@@ -541,13 +545,12 @@ func (n *negotiation) finish(resp *http.Response) (*http.Response, error) {
 	if n.session != nil && n.ex.Err == nil {
 		n.session.record(n.ex)
 		if n.asked {
-			n.c.learned.add(origin(n.req.URL))
+			n.c.learned.add(n.origin)
 		}
 	}
 	n.handOver(resp)
 	resp.Request = withExchange(n.req, n.ex)
-	n.c.log.DebugContext(n.ctx, "response", "url", redacted(n.req.URL), "status", resp.StatusCode, "legs", n.ex.Legs,
-		"target", n.ex.Target, "mutual", n.ex.MutualVerified, "sanitized", n.ex.Sanitized)
+	n.logResponse(resp)
 	return resp, nil
 }
 

@@ -42,7 +42,7 @@ type pool struct {
 // host has the connections of one route.
 type host struct {
 	key     routeKey
-	conns   []*conn
+	conns   []*conn // in the order in which they came to rest
 	dialing int
 	waiters []chan struct{}
 }
@@ -72,6 +72,18 @@ func (p party) outdated(s standing) bool { return p.server.outdated(s) || p.prox
 
 // lone reports whether nothing that follows can be of the same party.
 func (p party) lone() bool { return p.server.alone != nil || p.proxy.alone != nil }
+
+// rank is how much of a connection of the party is owned. Of those that suit, the
+// highest is taken, so that clean connections are left for others.
+func (p party) rank() (n int) {
+	if p.server != nobody {
+		n += 2
+	}
+	if p.proxy != nobody {
+		n++
+	}
+	return n
+}
 
 // peers are those who are shown a token.
 type peers struct{ server, proxy bool }
@@ -127,24 +139,28 @@ func (p *pool) host(k routeKey) *host {
 // pick finds a connection: one of the party before a clean one, and the one used
 // last before others. mu is held.
 func (p *pool) pick(h *host, want wanted) *conn {
-	var best *conn
-	for _, c := range slices.Clone(h.conns) {
-		if c.idle != nil && (p.stale(c) || c.cc.Available() == 0) {
-			p.remove(c, true)
+	for {
+		c := h.best(want)
+		if c == nil || c.idle == nil || !p.stale(c) && c.ready() {
+			return c
+		}
+		p.remove(c, true)
+	}
+}
+
+// best is the connection that suits best. It may have died in its rest. There may
+// be a thousand: the search ends at the first that none can surpass.
+func (h *host) best(want wanted) (best *conn) {
+	highest := want.who.rank()
+	for _, c := range slices.Backward(h.conns) {
+		if !c.suits(want) || best != nil && c.owner.rank() <= best.owner.rank() {
 			continue
 		}
-		if c.suits(want) && (best == nil || better(c, best)) {
-			best = c
+		if best = c; c.owner.rank() == highest {
+			break
 		}
 	}
 	return best
-}
-
-func better(a, b *conn) bool {
-	if a.rank() != b.rank() {
-		return a.rank() > b.rank()
-	}
-	return a.idleAt.After(b.idleAt)
 }
 
 // stale reports whether c has been idle for too long by the wall clock: timers
@@ -156,7 +172,7 @@ func (p *pool) stale(c *conn) bool {
 
 // idleLimit is how long c may be idle; zero is for ever. mu is held.
 func (p *pool) idleLimit(c *conn) time.Duration {
-	if c.rank() > 0 {
+	if c.owner.rank() > 0 {
 		return cmp.Or(p.idleTimeout, defaultIdleTimeout)
 	}
 	return p.idleTimeout
@@ -178,22 +194,12 @@ func (p *pool) mayDial(h *host, want wanted) bool {
 	if p.maxPerHost <= 0 || len(h.conns)+h.dialing < p.maxPerHost {
 		return true
 	}
-	oldest := oldestIdle(h.conns, func(*conn) bool { return true })
-	if oldest == nil {
+	oldest := slices.IndexFunc(h.conns, func(c *conn) bool { return c.idle != nil })
+	if oldest < 0 {
 		return false
 	}
-	p.remove(oldest, true)
+	p.remove(h.conns[oldest], true)
 	return true
-}
-
-func oldestIdle(conns []*conn, ok func(*conn) bool) *conn {
-	var oldest *conn
-	for _, c := range conns {
-		if c.idle != nil && ok(c) && (oldest == nil || c.idleAt.Before(oldest.idleAt)) {
-			oldest = c
-		}
-	}
-	return oldest
 }
 
 // dial makes a connection. h.dialing counts it already.
@@ -372,13 +378,10 @@ func (p *pool) settle(c *conn) {
 func (p *pool) rest(c *conn) {
 	c.idleAt = time.Now()
 	c.idle = p.idle.PushFront(c)
-	if limit := p.idleLimit(c); limit > 0 {
-		e := c.idle
-		c.idleTmr = time.AfterFunc(limit, func() { p.expire(c, e) })
-	}
-	sameOwner := func(o *conn) bool { return o.owner == c.owner }
-	if n := countIdle(c.host.conns, sameOwner); n > p.maxIdlePerHost {
-		p.remove(oldestIdle(c.host.conns, sameOwner), true)
+	c.host.last(c)
+	p.alarm(c)
+	if surplus := c.host.surplus(c.owner, p.maxIdlePerHost); surplus != nil {
+		p.remove(surplus, true)
 	}
 	if p.idle.Len() > p.maxIdle {
 		p.remove(p.idle.Back().Value.(*conn), true)
@@ -386,13 +389,42 @@ func (p *pool) rest(c *conn) {
 	p.signal(c.host)
 }
 
-func countIdle(conns []*conn, ok func(*conn) bool) (n int) {
-	for _, c := range conns {
-		if c.idle != nil && ok(c) {
+// last puts c behind all others.
+func (h *host) last(c *conn) {
+	i := slices.Index(h.conns, c)
+	copy(h.conns[i:], h.conns[i+1:])
+	h.conns[len(h.conns)-1] = c
+}
+
+// surplus is the idle connection of the owner that was used before all others, if
+// he has more than the limit of them.
+func (h *host) surplus(owner party, limit int) (first *conn) {
+	if len(h.conns) <= limit {
+		return nil
+	}
+	n := 0
+	for _, c := range slices.Backward(h.conns) {
+		if c.idle != nil && c.owner == owner {
+			first = c
 			n++
 		}
 	}
-	return n
+	if n <= limit {
+		return nil
+	}
+	return first
+}
+
+// alarm has c closed when it has been idle for too long. mu is held.
+func (p *pool) alarm(c *conn) {
+	limit := p.idleLimit(c)
+	switch {
+	case limit == 0:
+	case c.alarm == nil:
+		c.alarm = time.AfterFunc(limit, func() { p.expire(c) })
+	default:
+		c.alarm.Reset(limit)
+	}
 }
 
 // wake ends the rest of c. mu is held.
@@ -402,16 +434,16 @@ func (p *pool) wake(c *conn) {
 	}
 	p.idle.Remove(c.idle)
 	c.idle = nil
-	if c.idleTmr != nil {
-		c.idleTmr.Stop()
+	if c.alarm != nil {
+		c.alarm.Stop()
 	}
 }
 
-// expire closes c, if it still has the rest e.
-func (p *pool) expire(c *conn, e *list.Element) {
+// expire closes c, unless it was used since its alarm was set.
+func (p *pool) expire(c *conn) {
 	p.mu.Lock()
 	defer p.unlock()
-	if c.idle == e {
+	if c.idle != nil && time.Since(c.idleAt) >= p.idleLimit(c) {
 		p.remove(c, true)
 	}
 }

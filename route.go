@@ -55,6 +55,16 @@ func routeOf(base *http.Transport, req *http.Request) (route, error) {
 	return r, err
 }
 
+func defaultPort(scheme string) string {
+	switch scheme {
+	case "http":
+		return "80"
+	case "https":
+		return "443"
+	}
+	return ""
+}
+
 // address is the URL's host and port, as net/http dials it.
 func address(u *url.URL) string {
 	host, port := u.Hostname(), u.Port()
@@ -64,7 +74,7 @@ func address(u *url.URL) string {
 		host = ascii
 	}
 	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+		port = defaultPort(u.Scheme)
 	}
 	return net.JoinHostPort(host, port)
 }

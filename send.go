@@ -46,7 +46,7 @@ func (n *negotiation) renew(token []byte, h1 bool) ([]byte, error) {
 	n.abandonConn()
 	if h1 {
 		n.route.h1 = true
-		n.c.h1only.add(origin(n.req.URL))
+		n.c.h1only.add(n.origin)
 	}
 	want := n.wants(token)
 	want.fresh = true
@@ -65,8 +65,9 @@ type leg struct {
 	req    *http.Request
 	reused bool
 	body   *requestBody
+	trace  httptrace.ClientTrace
 
-	wrote    atomic.Bool // the headers, perhaps
+	wrote    atomic.Bool // the headers, perhaps; not noted of what is repeatable
 	answered atomic.Bool // a byte of the response came
 	h1       bool        // the server wants HTTP/1.1
 }
@@ -78,11 +79,12 @@ func (n *negotiation) leg(token []byte) (*leg, error) {
 		return nil, err
 	}
 	l := &leg{body: n.body}
-	l.req = n.req.WithContext(httptrace.WithClientTrace(n.ctx, &httptrace.ClientTrace{
-		GotFirstResponseByte: func() { l.answered.Store(true) },
-		WroteHeaderField:     func(string, []string) { l.wrote.Store(true) },
-		WroteHeaders:         func() { l.wrote.Store(true) },
-	}))
+	l.trace.GotFirstResponseByte = func() { l.answered.Store(true) }
+	if !repeatable(n.req) {
+		l.trace.WroteHeaderField = func(string, []string) { l.wrote.Store(true) }
+		l.trace.WroteHeaders = func() { l.wrote.Store(true) }
+	}
+	l.req = n.req.WithContext(httptrace.WithClientTrace(n.ctx, &l.trace))
 	l.req.Header = n.header(token)
 	l.req.Body = body
 	if n.conn != nil {

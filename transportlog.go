@@ -32,6 +32,15 @@ func (n *negotiation) logLeg(token []byte, resp *http.Response) {
 	n.c.log.LogAttrs(n.ctx, slog.LevelDebug, "leg", attrs...)
 }
 
+// logResponse tells what the caller gets.
+func (n *negotiation) logResponse(resp *http.Response) {
+	if !n.c.log.Enabled(n.ctx, slog.LevelDebug) {
+		return
+	}
+	n.c.log.DebugContext(n.ctx, "response", "url", redacted(n.req.URL), "status", resp.StatusCode, "legs", n.ex.Legs,
+		"target", n.ex.Target, "mutual", n.ex.MutualVerified, "sanitized", n.ex.Sanitized)
+}
+
 // logContext tells what the context is to be.
 func (n *negotiation) logContext(o *gss.InitiateOptions) {
 	if !n.c.gssLog.Enabled(n.ctx, slog.LevelDebug) {
