@@ -3,13 +3,13 @@ module github.com/go-negotiate/negotiate/benchmarks
 go 1.26.0
 
 require (
+	github.com/dpotapov/go-spnego v0.0.0-20210315154721-298b63a54430
 	github.com/go-negotiate/negotiate v0.0.0
 	github.com/jcmturner/gokrb5/v8 v8.4.4
 )
 
 require (
 	github.com/alexbrainman/sspi v0.0.0-20210105120005-909beea2cc74 // indirect
-	github.com/dpotapov/go-spnego v0.0.0-20210315154721-298b63a54430 // indirect
 	github.com/hashicorp/go-uuid v1.0.3 // indirect
 	github.com/jcmturner/aescts/v2 v2.0.0 // indirect
 	github.com/jcmturner/dnsutils/v2 v2.0.0 // indirect
