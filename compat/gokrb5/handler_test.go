@@ -305,6 +305,64 @@ func TestDeprecationIsLoggedOnce(t *testing.T) {
 	}
 }
 
+// TestDeprecatedFunctions calls each twice, and each half of a mechanism.
+func TestDeprecatedFunctions(t *testing.T) {
+	kdc := newRealm(t)
+	cl := clientOf(t, kdc, "alice")
+	kt := loadKeytab(t, kdc, spn)
+	tkt, key, err := cl.GetServiceTicket(spn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	login, initiator, acceptor := SPNEGOClient(cl, spn), SPNEGOClient(cl, spn), SPNEGOService(kt)
+	former := slog.Default()
+	t.Cleanup(func() { slog.SetDefault(former) })
+	for name, tt := range map[string]struct {
+		use     func() error
+		instead string
+	}{
+		"SetSPNEGOHeader": {func() error {
+			return SetSPNEGOHeader(cl, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1/", nil), spn)
+		}, "negotiate.Transport"},
+		"UnmarshalNegToken": {func() error {
+			UnmarshalNegToken(nil)
+			return nil
+		}, "gss.SecContext"},
+		"NewNegTokenInitKRB5": {func() error {
+			_, err := NewNegTokenInitKRB5(cl, tkt, key)
+			return err
+		}, "Initiate of a gss.Provider"},
+		"NewKRB5TokenAPREQ": {func() error {
+			_, err := NewKRB5TokenAPREQ(cl, tkt, key, nil, nil)
+			return err
+		}, "Initiate of a gss.Provider"},
+		"SPNEGO.AcquireCred": {login.AcquireCred, "a gss.Provider"},
+		"SPNEGO.InitSecContext": {func() error {
+			_, err := initiator.InitSecContext()
+			return err
+		}, "a gss.Provider"},
+		"SPNEGO.AcceptSecContext": {func() error {
+			acceptor.AcceptSecContext(&SPNEGOToken{})
+			return nil
+		}, "a gss.Provider"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			notices = functionNotices{} // other tests have called the functions too
+			var logs bytes.Buffer
+			slog.SetDefault(slog.New(slog.NewTextHandler(&logs, nil)))
+			for range 2 {
+				if err := tt.use(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			about, _, _ := strings.Cut(name, ".")
+			if n := strings.Count(logs.String(), "deprecated"); n != 1 || !strings.Contains(logs.String(), about) || !strings.Contains(logs.String(), tt.instead) {
+				t.Errorf("%d records; want one about %s that says to use %s:\n%s", n, about, tt.instead, &logs)
+			}
+		})
+	}
+}
+
 // sessions are kept by a cookie's value, as a program's session manager does.
 type sessions struct {
 	mu     sync.Mutex

@@ -15,8 +15,11 @@ import (
 // a proof of the server's identity is not looked at. Errors are those of
 // gokrb5's client, wrapped.
 //
+// A program's first call logs the deprecation to slog.Default().
+//
 // Deprecated: use negotiate.Transport.
 func SetSPNEGOHeader(cl *client.Client, r *http.Request, spn string) error {
+	logFunction(r.Context(), &notices.setSPNEGOHeader, "SetSPNEGOHeader", "an http.Client with a negotiate.Transport")
 	target, err := targetOf(spn)(r)
 	if err != nil {
 		return err

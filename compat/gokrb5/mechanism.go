@@ -49,6 +49,7 @@ func (s *SPNEGO) AcquireCred() error {
 	if s.initiators == nil {
 		return errors.New("a service has no client to log in: use SPNEGOClient")
 	}
+	s.log(context.Background())
 	return s.initiators.tickets.cl.AffirmLogin()
 }
 

@@ -1,6 +1,7 @@
 package spnego
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -67,6 +68,7 @@ const maxToken = 128 << 10
 //
 // Deprecated: use a gss.SecContext, whose tokens are octets.
 func UnmarshalNegToken(b []byte) (isInit bool, token any, err error) {
+	logFunction(context.Background(), &notices.unmarshalNegToken, "UnmarshalNegToken", "a gss.SecContext, whose tokens are octets")
 	if len(b) > maxToken {
 		return false, nil, fmt.Errorf("a token of %d octets, which is more than %d", len(b), maxToken)
 	}
@@ -83,6 +85,7 @@ func UnmarshalNegToken(b []byte) (isInit bool, token any, err error) {
 //
 // Deprecated: use Provider.Initiate of package krb5.
 func NewNegTokenInitKRB5(cl *client.Client, tkt messages.Ticket, sessionKey types.EncryptionKey) (NegTokenInit, error) {
+	logFunction(context.Background(), &notices.newNegTokenInitKRB5, "NewNegTokenInitKRB5", "Initiate of a gss.Provider")
 	return gokrb5.NewNegTokenInitKRB5(cl, tkt, sessionKey)
 }
 
@@ -91,5 +94,6 @@ func NewNegTokenInitKRB5(cl *client.Client, tkt messages.Ticket, sessionKey type
 //
 // Deprecated: use Provider.Initiate of package krb5.
 func NewKRB5TokenAPREQ(cl *client.Client, tkt messages.Ticket, sessionKey types.EncryptionKey, GSSAPIFlags []int, APOptions []int) (KRB5Token, error) {
+	logFunction(context.Background(), &notices.newKRB5TokenAPREQ, "NewKRB5TokenAPREQ", "Initiate of a gss.Provider")
 	return gokrb5.NewKRB5TokenAPREQ(cl, tkt, sessionKey, GSSAPIFlags, APOptions)
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/go-negotiate/negotiate"
+	"github.com/go-negotiate/negotiate/compat/internal/deprecated"
 	"github.com/go-negotiate/negotiate/compat/internal/outcome"
 )
 
@@ -22,7 +23,7 @@ type Provider interface {
 }
 
 // New returns the Provider of the system: the user who is logged in. It is safe
-// for concurrent use.
+// for concurrent use. Its first use logs the deprecation to slog.Default().
 //
 // Deprecated: use negotiate.Transport.
 func New() Provider {
@@ -35,10 +36,12 @@ func New() Provider {
 // provider lets a Transport send a request to nobody and takes the token.
 type provider struct {
 	byAddress, byURL negotiate.Transport
+	notice           deprecated.Notice
 }
 
 // SetSPNEGOHeader implements [Provider].
 func (p *provider) SetSPNEGOHeader(req *http.Request, canonicalize ...bool) error {
+	p.notice.Log(req.Context(), nil, "gospnego.New", "a negotiate.Transport as the client's Transport, see the documentation of compat/gospnego")
 	t := &p.byAddress
 	if len(canonicalize) > 0 && !canonicalize[0] {
 		t = &p.byURL

@@ -288,4 +288,16 @@ func TestDeprecationIsLoggedOnce(t *testing.T) {
 	if !strings.Contains(logs.String(), "negotiate.Transport") {
 		t.Errorf("the record does not say what to write instead:\n%s", &logs)
 	}
+	logs.Reset()
+	for range 2 {
+		p := New()
+		for range 3 {
+			if err := p.SetSPNEGOHeader(httptest.NewRequestWithContext(t.Context(), http.MethodGet, s.URL, nil), false); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := strings.Count(logs.String(), "deprecated"); n != 2 || strings.Count(logs.String(), "negotiate.Transport") != 2 {
+		t.Errorf("%d records; want one for each of two providers, that says what to write instead:\n%s", n, &logs)
+	}
 }
