@@ -30,6 +30,7 @@ var standard = map[string][]edit{
 	"fmt/print.go":     {after("func (p *pp) free() {", "tapFormatted(p.buf)")},
 	"errors/errors.go": {after("func New(text string) error {", "if TapNew != nil { TapNew(text) }")},
 	"log/slog/logger.go": {
+		after("func (l *Logger) Enabled(ctx context.Context, level Level) bool {", "if tapAsked() { return true }"),
 		after("func (l *Logger) With(args ...any) *Logger {", `tapLog("with", args)`),
 		after("func (l *Logger) log(ctx context.Context, level Level, msg string, args ...any) {", "tapLog(msg, args)"),
 		after("func (l *Logger) logAttrs(ctx context.Context, level Level, msg string, attrs ...Attr) {", "tapLogAttrs(msg, attrs)"),
@@ -152,8 +153,17 @@ func fromModule(except string) bool {
 import (
 	"context"
 	"fmt"
+	"runtime"
+	"strings"
 	"time"
 )
+
+// tapAsked reports whether Enabled is asked by somebody who would else not make
+// the record.
+func tapAsked() bool {
+	pc, _, _, ok := runtime.Caller(2)
+	return ok && !strings.HasPrefix(runtime.FuncForPC(pc).Name(), "log/slog.")
+}
 
 type tapWriter struct{}
 
