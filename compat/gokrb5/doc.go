@@ -27,7 +27,9 @@
 //	service.SessionManager(m)                          a session of the application's own
 //	SPNEGOClient, SPNEGOService, tokens                package gss: Provider.Initiate and Accept
 //
-// docs/migration/gokrb5.md has the programs in full.
+// docs/migration/gokrb5.md has the programs in full. Each [Client], [SPNEGO] and
+// handler logs once that it is deprecated; a function such as [SetSPNEGOHeader] does
+// so once in a process, to slog.Default().
 //
 // # What is different
 //
