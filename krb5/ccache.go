@@ -2,7 +2,6 @@ package krb5
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
@@ -82,13 +81,18 @@ func (c *cacheCredential) GoString() string { return c.String() }
 
 // label is the cache's name as a person knows it.
 func (c *cacheCredential) label() string {
-	switch {
-	case c.name != "":
+	if c.name != "" {
 		return c.name
-	case c.p.opts.CCache != "":
-		return c.p.opts.CCache
 	}
-	return ccache.DefaultName(c.p.env.Getenv, c.p.conf.DefaultCCacheName, c.p.env.UID)
+	return c.p.defaultCCache()
+}
+
+// defaultCCache is the name of the default cache as it is now.
+func (p *Provider) defaultCCache() string {
+	if p.opts.CCache != "" {
+		return p.opts.CCache
+	}
+	return ccache.DefaultName(p.env.Getenv, p.conf.DefaultCCacheName, p.env.UID)
 }
 
 // Resolve reads the cache if it has changed.
@@ -105,46 +109,15 @@ func (c *cacheCredential) login(ctx context.Context) (*login, error) {
 		return nil, context.Cause(ctx)
 	}
 	label := c.label()
-	path, err := cachePath(label, c.want)
+	l, err := c.p.loginByName(ctx, label, c.want)
 	if err != nil {
-		return nil, err
-	}
-	l, err := c.p.loginFromFile(ctx, path, label)
-	if err != nil {
+		if k := c.p.clientKeytabLogin(label, c.want); k != nil && ctx.Err() == nil {
+			return k, nil
+		}
 		return nil, err
 	}
 	if !c.want.IsZero() && !l.client.Equal(c.want) {
 		return nil, noCred("the credential cache %s belongs to %s, not to %s: run kinit %s, or keep both in a DIR: collection", label, l.client, c.want, c.want)
 	}
 	return l, nil
-}
-
-// cachePath returns the file that a cache's name stands for. Of a collection it
-// is the cache of want, or the primary if want is zero.
-func cachePath(label string, want principal.Name) (string, error) {
-	name, err := ccache.ParseName(label)
-	if err != nil {
-		return "", noCred("%w", err)
-	}
-	switch {
-	case name.Type == ccache.TypeFile:
-		return name.Residual, nil
-	case name.Type == ccache.TypeDir && strings.HasPrefix(name.Residual, ":"):
-		return name.Residual[1:], nil
-	case name.Type != ccache.TypeDir:
-		return "", noCred("credential caches of type %s, as in %s, cannot be read: set KRB5CCNAME to a FILE: or DIR: cache and run kinit", name.Type, label)
-	}
-	collection := ccache.Collection{Dir: name.Residual}
-	if want.IsZero() {
-		path, err := collection.Primary()
-		if err != nil {
-			return "", noCred("the collection %s: %w", label, err)
-		}
-		return path, nil
-	}
-	path, err := collection.Find(want)
-	if err != nil {
-		return "", noCred("the collection %s has no cache of %s: run kinit %s: %w", label, want, want, err)
-	}
-	return path, nil
 }

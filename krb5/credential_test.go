@@ -199,6 +199,12 @@ func TestAcquireErrors(t *testing.T) {
 	})
 	noRealm := provider(t, kdc, func(o *krb5.Options) { o.Config = writeFile(t, "[libdefaults]\n") })
 	missing := filepath.Join(t.TempDir(), "missing")
+	withSocket := func(path string) *krb5.Provider {
+		return provider(t, kdc, func(o *krb5.Options) {
+			o.Config = config(t, []string{kdc.Addr()}, " kcm_socket = "+path, "")
+		})
+	}
+	noDaemon, noKCM := withSocket(missing), withSocket("-")
 	garbage := writeFile(t, "nothing of use")
 	empty := writeFile(t, "\x05\x02")
 	alice, both, other, old := kdc.CCache("alice"), kdc.Keytab(service, "alice"), kdc.Keytab("HTTP/other.krb.test"), kdc.Keytab("HTTP/old.krb.test")
@@ -213,8 +219,10 @@ func TestAcquireErrors(t *testing.T) {
 		{"no cache", p, gss.CredentialOptions{CCache: missing}, gss.ErrNoCred, []string{"no credential cache " + missing, "kinit", "KRB5CCNAME"}},
 		{"garbage in the cache", p, gss.CredentialOptions{CCache: garbage}, gss.ErrNoCred, []string{garbage, "cannot be read"}},
 		{"another's cache", p, gss.CredentialOptions{CCache: alice, Name: gss.User("bob")}, gss.ErrNoCred, []string{alice, "alice@KRB.TEST, not to bob@KRB.TEST", "kinit bob@KRB.TEST"}},
-		{"keyring", p, gss.CredentialOptions{CCache: "KEYRING:persistent:0"}, gss.ErrNoCred, []string{"KEYRING:persistent:0", "FILE:", "KRB5CCNAME"}},
-		{"KCM", p, gss.CredentialOptions{CCache: "KCM:"}, gss.ErrNoCred, []string{"KCM", "FILE:", "kinit"}},
+		{"API", p, gss.CredentialOptions{CCache: "API:"}, gss.ErrNoCred, []string{"API:", "FILE:", "KRB5CCNAME"}},
+		{"memory", p, gss.CredentialOptions{CCache: "MEMORY:none"}, gss.ErrNoCred, []string{"MEMORY:none", "StoreCCache"}},
+		{"KCM", noDaemon, gss.CredentialOptions{CCache: "KCM:"}, gss.ErrNoCred, []string{"KCM:", "no KCM daemon listens at " + missing, "sssd-kcm", "kcm_socket"}},
+		{"KCM turned off", noKCM, gss.CredentialOptions{CCache: "KCM:1"}, gss.ErrNoCred, []string{"KCM:1", "turns KCM off"}},
 		{"empty collection", p, gss.CredentialOptions{CCache: "DIR:" + collection, Name: gss.User("bob")}, gss.ErrNoCred, []string{"DIR:" + collection, "bob@KRB.TEST", "kinit bob@KRB.TEST"}},
 		{"empty collection, anybody", p, gss.CredentialOptions{CCache: "DIR:" + collection}, gss.ErrNoCred, []string{"DIR:" + collection, "kinit"}},
 		{"no realm", noRealm, gss.CredentialOptions{Name: gss.User("alice"), Password: "x"}, gss.ErrInvalidName, []string{`"alice"`, "default_realm", "@REALM"}},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/internal/ccache"
 	"github.com/go-negotiate/negotiate/internal/kdcclient"
 	"github.com/go-negotiate/negotiate/internal/krbmsg"
 	"github.com/go-negotiate/negotiate/internal/principal"
@@ -27,6 +28,10 @@ type login struct {
 	relogin func(ctx context.Context, last *kdcclient.Ticket) (*kdcclient.Ticket, error)
 	// wipe forgets the secret behind relogin; nil if there is none.
 	wipe func()
+	// home is the cache that the tickets come from and are written back to; nil if
+	// there is none. Without it, homeName is the cache to write to; "" is none.
+	home     ccache.Store
+	homeName string
 	// offset is how far the KDC's clock is ahead of ours.
 	offset time.Duration
 	// proxy says that the login is of a user whom a service goes on for; nil: it
@@ -44,6 +49,7 @@ type login struct {
 	mu      sync.Mutex
 	tickets map[ticketKey]*ticketCall
 	users   map[string]*login // whom this service goes on for, by principal
+	base    []byte            // the ticket-granting ticket that home has; nil: none
 }
 
 // ticketKey is what a ticket is filed under. It is made for each context, so
@@ -226,7 +232,11 @@ func (l *login) get(ctx context.Context, key ticketKey, fetch func(context.Conte
 			c = &ticketCall{done: make(chan struct{})}
 			l.store(key, c)
 			l.mu.Unlock()
-			return l.fetch(ctx, key, c, old, fetch)
+			t, err := l.fetch(ctx, key, c, old, fetch)
+			if err == nil {
+				l.writeBack(ctx, key, t)
+			}
+			return t, err
 		}
 		l.mu.Unlock()
 		select {

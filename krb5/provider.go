@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/internal/ccache"
 	"github.com/go-negotiate/negotiate/internal/kdcclient"
 	"github.com/go-negotiate/negotiate/internal/profile"
 	"github.com/go-negotiate/negotiate/internal/replay"
@@ -21,10 +22,21 @@ type Options struct {
 	// Config is the krb5.conf to read, or several as in KRB5_CONFIG. Empty takes
 	// KRB5_CONFIG, then the system's.
 	Config string
-	// CCache names the default credential cache, such as "FILE:/tmp/krb5cc_0" or
-	// "DIR:/run/user/0/krb5cc". Empty takes KRB5CCNAME, then default_ccache_name
-	// of krb5.conf, then FILE:/tmp/krb5cc_UID, each time anew.
+	// CCache names the default credential cache, such as "FILE:/tmp/krb5cc_0",
+	// "DIR:/run/user/0/krb5cc", "KCM:", "KEYRING:persistent:0" or, for one of this
+	// provider's own, "MEMORY:name". Empty takes KRB5CCNAME, then
+	// default_ccache_name of krb5.conf, then FILE:/tmp/krb5cc_UID, each time anew.
 	CCache string
+	// ClientKeytab names the default client keytab. With its keys a client logs in
+	// by itself when the default cache is missing, empty or expired. Empty takes
+	// KRB5_CLIENT_KTNAME, then default_client_keytab_name, then the system's
+	// place, each time anew. There need be none.
+	ClientKeytab string
+	// StoreTickets has tickets that were fetched written to the credential cache
+	// that the ticket-granting ticket came from, as MIT's library does, and those
+	// of a login with the client keytab to the default one. Other programs find
+	// them there. False keeps them in memory, which leaves the cache alone.
+	StoreTickets bool
 	// Keytab names the acceptor's default keytab. Empty takes KRB5_KTNAME, then
 	// default_keytab_name, then FILE:/etc/krb5.keytab.
 	Keytab string
@@ -61,9 +73,13 @@ type Provider struct {
 	env    profile.Environment
 	replay *replay.Cache
 
-	mu      sync.Mutex
-	caches  map[string]*cacheFile  // by path
-	keytabs map[string]*keytabFile // by path
+	mu           sync.Mutex
+	caches       map[string]*cacheEntry // by name
+	keytabs      map[string]*keytabFile // by path
+	keytabLogins map[string]*login      // with the client keytab
+
+	memory ccache.Memory
+	polls  polls
 }
 
 // New reads krb5.conf and returns a provider. The error names the file and line
@@ -109,8 +125,10 @@ func newProvider(o Options, conf *profile.Config, env profile.Environment) *Prov
 		env:     env,
 		log:     slog.New(slog.DiscardHandler),
 		replay:  replay.New(o.ReplayCacheSize, conf.Clockskew),
-		caches:  make(map[string]*cacheFile),
+		caches:  make(map[string]*cacheEntry),
 		keytabs: make(map[string]*keytabFile),
+
+		keytabLogins: make(map[string]*login),
 	}
 	if o.Logger != nil {
 		p.log = o.Logger.With(slog.String("logger", "negotiate.gss"))

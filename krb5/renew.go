@@ -50,6 +50,11 @@ func (l *login) replace(ctx context.Context, key ticketKey, c *ticketCall, fetch
 	n := c.next
 	n.abandoned = true // unless there is a ticket
 	defer func() {
+		if n.ticket != nil {
+			l.writeBack(ctx, key, n.ticket)
+		}
+	}()
+	defer func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		c.next, c.due = nil, retryAfter(l.now(), c.ticket)
@@ -66,9 +71,9 @@ func (l *login) replace(ctx context.Context, key ticketKey, c *ticketCall, fetch
 		}
 		close(n.done)
 	}()
-	ctx, cancel := context.WithTimeout(ctx, patience(ctx))
+	short, cancel := context.WithTimeout(ctx, patience(ctx))
 	defer cancel()
-	t, err := l.successor(ctx, key, c.ticket, fetch)
+	t, err := l.successor(short, key, c.ticket, fetch)
 	switch {
 	case err == nil:
 		n.ticket = t

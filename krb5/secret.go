@@ -49,7 +49,7 @@ func (p *Provider) FromKeytab(princ, path string) (gss.Credential, error) {
 
 func (p *Provider) fromKeytab(name gss.Name, path string) (gss.Credential, error) {
 	if path == "" {
-		path = keytab.DefaultClientName(p.env.Getenv, p.conf.DefaultClientKeytabName, p.env.EUID)
+		path = p.clientKeytabName()
 	}
 	file, err := keytab.ParseName(path)
 	if err != nil {
@@ -102,30 +102,30 @@ type secret interface {
 
 // fromSecret makes a credential that logs in when it is used.
 func (p *Provider) fromSecret(client principal.Name, s secret) gss.Credential {
-	l := newLogin(p, client, s.String())
-	l.logsIn = true
-	l.wipe = s.wipe
-	l.relogin = func(ctx context.Context, _ *kdcclient.Ticket) (*kdcclient.Ticket, error) {
-		ids, err := s.etypes()
-		if err != nil {
-			return nil, noCred("%w", err)
-		}
-		o := p.conf.TicketOptionsOf(client.Realm)
-		t, err := p.kdc.AS(ctx, kdcclient.ASRequest{
-			Client:    client,
-			Key:       s.key,
-			ETypes:    ids,
-			Options:   asOptions(o, l.forwardable.Load()),
-			Lifetime:  o.TicketLifetime,
-			RenewLife: o.RenewLifetime,
-		})
-		if err != nil {
-			return nil, p.explainLogin(err, client, s)
-		}
-		s.accepted()
-		return t, nil
+	return loginCredential{p.loginWithSecret(client, s)}
+}
+
+// logIn gets a ticket-granting ticket with a secret, a forwardable one also where
+// krb5.conf does not ask for that if need be.
+func (p *Provider) logIn(ctx context.Context, client principal.Name, s secret, forwardable bool) (*kdcclient.Ticket, error) {
+	ids, err := s.etypes()
+	if err != nil {
+		return nil, noCred("%w", err)
 	}
-	return loginCredential{l}
+	o := p.conf.TicketOptionsOf(client.Realm)
+	t, err := p.kdc.AS(ctx, kdcclient.ASRequest{
+		Client:    client,
+		Key:       s.key,
+		ETypes:    ids,
+		Options:   asOptions(o, forwardable),
+		Lifetime:  o.TicketLifetime,
+		RenewLife: o.RenewLifetime,
+	})
+	if err != nil {
+		return nil, p.explainLogin(err, client, s)
+	}
+	s.accepted()
+	return t, nil
 }
 
 func asOptions(o profile.TicketOptions, forwardable bool) uint32 {

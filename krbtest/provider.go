@@ -30,6 +30,7 @@ func (k *KDC) Acceptor(services ...string) *krb5.Provider {
 func (k *KDC) provider(o krb5.Options) *krb5.Provider {
 	k.tb.Helper()
 	o.Config, o.Now = k.ConfigPath(), k.realm.Now
+	o.ClientKeytab = "FILE:" + k.newPath("none")
 	if o.Keytab == "" {
 		o.Keytab = "FILE:" + k.newPath("none")
 	}

@@ -60,13 +60,17 @@ func appendOnce(ctx context.Context, path string, c Credential) (current bool, e
 	case version < 3:
 		return false, fmt.Errorf("%w: nothing is added to version %d; renew it with kinit", ErrFormat, version)
 	case !cache.Principal.Equal(c.Client):
-		return false, fmt.Errorf("%w: it is %s's, the ticket %s's", ErrOtherClient, cache.Principal, c.Client)
+		return false, otherClient(cache, c)
 	}
 	// One write, so that the file never ends within a credential.
 	if _, err := f.Write(appendCredential(nil, version, c)); err != nil {
 		return false, err
 	}
 	return true, nil
+}
+
+func otherClient(cache *Cache, c Credential) error {
+	return fmt.Errorf("%w: it is %s's, the ticket %s's", ErrOtherClient, cache.Principal, c.Client)
 }
 
 // isAt tells whether f is still the file at path.

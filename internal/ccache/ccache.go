@@ -1,6 +1,7 @@
-// Package ccache reads and writes credential caches, the files in which a
-// user's Kerberos tickets are kept, as MIT Kerberos does: single files (FILE)
-// and folders of them (DIR).
+// Package ccache reads and writes credential caches, in which a user's Kerberos
+// tickets are kept, as MIT Kerberos does: single files (FILE), folders of them
+// (DIR), and caches of the process itself (MEMORY). Other packages have the types
+// that are kept elsewhere, behind the interface [Store].
 package ccache
 
 import (
@@ -34,7 +35,13 @@ type Cache struct {
 	// hold configuration and those marked as removed.
 	Creds []Credential
 
-	config []configEntry
+	config  []configEntry
+	version Version // in a Memory
+}
+
+// WithCreds returns a cache with the settings of c and the given tickets.
+func (c *Cache) WithCreds(creds ...Credential) *Cache {
+	return &Cache{Principal: c.Principal, KDCOffset: c.KDCOffset, Creds: creds, config: slices.Clone(c.config)}
 }
 
 // configEntry is a setting about the cache, which MIT keeps disguised as a

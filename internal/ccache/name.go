@@ -16,9 +16,11 @@ var ErrUnsupportedType = errors.New("unsupported type of credential cache")
 
 // Types of credential cache that [ParseName] knows.
 const (
-	TypeFile = "FILE" // one file
-	TypeDir  = "DIR"  // a folder of files, or ":" and one file of it
-	TypeKCM  = "KCM"  // a daemon; the residual selects one of the user's caches
+	TypeFile    = "FILE"    // one file
+	TypeDir     = "DIR"     // a folder of files, or ":" and one file of it
+	TypeMemory  = "MEMORY"  // the process itself, by any name
+	TypeKCM     = "KCM"     // a daemon; the residual selects one of the user's caches
+	TypeKeyring = "KEYRING" // the kernel's keys: "anchor:collection" or "anchor:collection:cache"
 )
 
 // Name is a credential cache's name: its type and what the type makes of the
@@ -32,10 +34,10 @@ type Name struct {
 func (n Name) String() string { return n.Type + ":" + n.Residual }
 
 // ParseName reads a cache's name: "/path", "FILE:/path", "DIR:/folder",
-// "DIR::/folder/tktfile" or "KCM:" with or without a residual. A single letter
-// before the colon is a drive. Types are recognised in upper case only, as MIT
-// does. The error for another type wraps [ErrUnsupportedType]; the Name is
-// returned with it.
+// "DIR::/folder/tktfile", "MEMORY:name", "KCM:" with or without a residual or
+// "KEYRING:persistent:1000". A single letter before the colon is a drive. Types
+// are recognised in upper case only, as MIT does. The error for another type
+// wraps [ErrUnsupportedType]; the Name is returned with it.
 func ParseName(name string) (Name, error) {
 	if name == "" {
 		return Name{}, errors.New("the name of the credential cache is empty; want FILE:path or DIR:folder")
@@ -46,17 +48,20 @@ func ParseName(name string) (Name, error) {
 	}
 	n := Name{typ, rest}
 	switch typ {
-	case TypeKCM:
+	case TypeKCM, TypeMemory:
+		return n, nil
+	case TypeKeyring:
+		if rest == "" {
+			return Name{}, fmt.Errorf("credential cache %q names no keyring; want one as in KEYRING:persistent:%d", name, max(os.Getuid(), 0))
+		}
 		return n, nil
 	case TypeFile, TypeDir:
 		if strings.TrimPrefix(rest, ":") == "" {
 			return Name{}, fmt.Errorf("credential cache %q has no path", name)
 		}
 		return n, nil
-	case "KEYRING", "MEMORY", "API", "MSLSA":
-		return n, fmt.Errorf("%w: %q belongs to the C library or the kernel; use FILE: or DIR:, in KRB5CCNAME or as default_ccache_name in krb5.conf", ErrUnsupportedType, name)
 	}
-	return n, fmt.Errorf("%w: %q; use a FILE: or DIR: cache", ErrUnsupportedType, name)
+	return n, fmt.Errorf("%w: %q; use a FILE:, DIR:, KCM: or KEYRING: cache, in KRB5CCNAME or as default_ccache_name in krb5.conf", ErrUnsupportedType, name)
 }
 
 // DefaultName returns the name of the default cache, as MIT chooses it:

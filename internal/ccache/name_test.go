@@ -19,6 +19,12 @@ func TestParseName(t *testing.T) {
 		"DIR::/run/cc/tkt":   {TypeDir, ":/run/cc/tkt"},
 		"KCM:":               {TypeKCM, ""},
 		"KCM:1000:66":        {TypeKCM, "1000:66"},
+		"MEMORY:":            {TypeMemory, ""},
+		"MEMORY:x":           {TypeMemory, "x"},
+
+		"KEYRING:persistent:0":    {TypeKeyring, "persistent:0"},
+		"KEYRING:session:a:b":     {TypeKeyring, "session:a:b"},
+		"KEYRING:krb_ccache_abcd": {TypeKeyring, "krb_ccache_abcd"},
 	} {
 		if got, err := ParseName(name); err != nil || got != want {
 			t.Errorf("%q: got %v, %v; want %v", name, got, err, want)
@@ -30,14 +36,14 @@ func TestParseName(t *testing.T) {
 }
 
 func TestParseNameRefuses(t *testing.T) {
-	for _, name := range []string{"KEYRING:persistent:0", "MEMORY:x", "API:x", "MSLSA:", "file:/x"} {
+	for _, name := range []string{"API:x", "MSLSA:", "file:/x"} {
 		typ, _, _ := strings.Cut(name, ":")
 		n, err := ParseName(name)
 		if !errors.Is(err, ErrUnsupportedType) || n.Type != typ || !strings.Contains(err.Error(), typ) || !strings.Contains(err.Error(), "FILE:") {
 			t.Errorf("%q: got %v, %v", name, n, err)
 		}
 	}
-	for _, name := range []string{"", "FILE:", "DIR:", "DIR::"} {
+	for _, name := range []string{"", "FILE:", "DIR:", "DIR::", "KEYRING:"} {
 		if n, err := ParseName(name); err == nil || errors.Is(err, ErrUnsupportedType) {
 			t.Errorf("%q: got %v, %v", name, n, err)
 		}

@@ -1,0 +1,214 @@
+package krb5
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/go-negotiate/negotiate/internal/ccache"
+	"github.com/go-negotiate/negotiate/internal/etype"
+	"github.com/go-negotiate/negotiate/internal/kdcclient"
+	"github.com/go-negotiate/negotiate/internal/principal"
+)
+
+// cacheEntry is a credential cache as it was read last.
+type cacheEntry struct {
+	version ccache.Version
+	login   *login
+}
+
+// maxFiles bounds how many credential caches, and how many keytabs, a provider
+// remembers.
+const maxFiles = 256
+
+// makeRoom deletes any entry of a full map.
+func makeRoom[T any](files map[string]T) {
+	for path := range files {
+		if len(files) < maxFiles {
+			return
+		}
+		delete(files, path)
+	}
+}
+
+// loginFromStore returns the login of a cache, the same one until the cache
+// changes. label is the cache's name as the user knows it.
+func (p *Provider) loginFromStore(ctx context.Context, store ccache.Store, label string) (*login, error) {
+	name := store.String()
+	p.mu.Lock()
+	e := p.caches[name]
+	p.mu.Unlock()
+	version, err := store.Version(ctx)
+	if err == nil && e != nil && e.version == version {
+		return e.login, nil
+	}
+	cache, version, err := settle(ctx, store, e != nil)
+	if err != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.caches, name) // so that the next one does not wait for it to settle
+		return nil, noCache(label, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e = p.caches[name]
+	if e != nil && e.version == version { // another goroutine was faster
+		return e.login, nil
+	}
+	var l *login
+	if e != nil && e.login.continues(cache) {
+		l = e.login
+	} else {
+		l = p.loginFromCache(cache, store, label)
+	}
+	l.addAll(cache)
+	l.setBase(cache)
+	makeRoom(p.caches)
+	p.caches[name] = &cacheEntry{version: version, login: l}
+	return l, nil
+}
+
+// settleTime is how long a cache is waited for that somebody seems to be writing.
+const settleTime = 500 * time.Millisecond
+
+// settle reads a cache. kinit first empties a cache, or removes its file, and then
+// writes the tickets to it: a cache without any, or one that was there before and
+// is not, is looked at again a few times.
+func settle(ctx context.Context, store ccache.Store, known bool) (*ccache.Cache, ccache.Version, error) {
+	waited := time.Duration(0)
+	for pause := time.Millisecond; ; pause *= 2 {
+		cache, version, err := store.Read(ctx)
+		gone := known && errors.Is(err, fs.ErrNotExist) && waited < settleTime/5
+		empty := err == nil && len(cache.Creds) == 0
+		if !gone && !empty || waited >= settleTime {
+			return cache, version, err
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-t.C:
+			waited += pause
+		case <-ctx.Done():
+			t.Stop()
+			return nil, version, context.Cause(ctx)
+		}
+	}
+}
+
+func noCache(label string, err error) error {
+	name, _ := ccache.ParseName(label)
+	switch {
+	case isContextError(err):
+		return err
+	case errors.Is(err, fs.ErrNotExist) && name.Type == ccache.TypeMemory:
+		return noCred("there is no credential cache %s in this provider: put a credential there with Provider.StoreCCache", label)
+	case errors.Is(err, fs.ErrNotExist):
+		return noCred("there is no credential cache %s: run kinit, or set KRB5CCNAME to where the tickets are", label)
+	}
+	return noCred("the credential cache %s cannot be read: %w", label, err)
+}
+
+// continues reports whether a cache is the one that the login was made from,
+// with other tickets beside the same ticket-granting ticket. Programs that use
+// the cache add theirs. The login itself may have a newer one, if the cache's was
+// renewed.
+func (l *login) continues(cache *ccache.Cache) bool {
+	l.mu.Lock()
+	base := l.base
+	l.mu.Unlock()
+	return base != nil && l.client.Equal(cache.Principal) && l.offset == cache.KDCOffset &&
+		containsTicket(cache.Creds, base)
+}
+
+// setBase notes the ticket-granting ticket by which the cache is known again.
+func (l *login) setBase(cache *ccache.Cache) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.base != nil && containsTicket(cache.Creds, l.base) {
+		return
+	}
+	if c := l.tickets[tgtKey(l.client.Realm)]; c != nil && c.isDone() && c.ticket != nil {
+		l.base = c.ticket.Raw
+	}
+}
+
+func containsTicket(creds []ccache.Credential, raw []byte) bool {
+	for i := range creds {
+		if bytes.Equal(creds[i].Ticket, raw) {
+			return true
+		}
+	}
+	return false
+}
+
+// loginFromCache makes the login of a cache's principal, without its tickets.
+// When they end it looks for others in the cache, has the KDC renew them, or logs
+// in with the client keytab if the cache is the default one.
+func (p *Provider) loginFromCache(cache *ccache.Cache, store ccache.Store, label string) *login {
+	l := newLogin(p, cache.Principal, "the cache "+label)
+	l.offset = cache.KDCOffset
+	l.home = store
+	l.relogin = func(ctx context.Context, last *kdcclient.Ticket) (*kdcclient.Ticket, error) {
+		now, err := p.loginFromStore(ctx, store, label)
+		switch {
+		case err != nil:
+		case now != l && now.client.Equal(l.client):
+			return now.tgt(ctx)
+		case now != l:
+			err = noCred("the cache %s has no valid tickets of %s any more, it belongs to %s now: run kinit %s, or keep both in a DIR: collection", label, l.client, now.client, l.client)
+		case l.canRenew(last):
+			var t *kdcclient.Ticket
+			if t, err = l.renew(ctx, last); err == nil {
+				return t, nil
+			}
+		default:
+			err = l.nothingNew(last)
+		}
+		if s := p.clientKeytabFor(label, l.client); s != nil {
+			return p.logIn(ctx, l.client, s, l.forwardable.Load())
+		}
+		return nil, err
+	}
+	return l
+}
+
+// addAll files the tickets of a cache.
+func (l *login) addAll(cache *ccache.Cache) {
+	for i := range cache.Creds {
+		c := &cache.Creds[i]
+		if c.IsSKey || !l.p.permitted(c.KeyType) || !c.Client.Equal(l.client) {
+			continue
+		}
+		if t, err := ticketOf(c); err == nil {
+			l.addKnown(t)
+		}
+	}
+}
+
+// addKnown files a ticket under the names by which it may be asked for. Of
+// several for one name the one that lasts longest is kept.
+func (l *login) addKnown(t *kdcclient.Ticket) {
+	if !t.Server.IsTGS() {
+		l.addLonger(keyOf(useService, t.Server), t)
+		l.addLonger(keyOf(useService, principal.Name{Components: t.Server.Components}), t)
+		return
+	}
+	// A ticket by which another realm leads back to the client's own is no
+	// substitute for the client's own one.
+	if realm := realmOf(t); realm != l.client.Realm || t.Server.Realm == realm {
+		l.addLonger(tgtKey(realm), t)
+	}
+}
+
+func ticketOf(c *ccache.Credential) (*kdcclient.Ticket, error) {
+	key, err := etype.NewKey(etype.ID(c.KeyType), c.Key)
+	if err != nil {
+		return nil, fmt.Errorf("ticket for %s: %w", c.Server, err)
+	}
+	return &kdcclient.Ticket{
+		Client: c.Client, Server: c.Server, Raw: c.Ticket, Key: key, Flags: c.Flags,
+		AuthTime: c.AuthTime, StartTime: c.StartTime, EndTime: c.EndTime, RenewTill: c.RenewTill,
+	}, nil
+}

@@ -1,0 +1,83 @@
+package krb5
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+
+	"github.com/go-negotiate/negotiate/internal/kdcclient"
+	"github.com/go-negotiate/negotiate/internal/keytab"
+	"github.com/go-negotiate/negotiate/internal/principal"
+)
+
+// clientKeytabName is the name of the default client keytab as it is now.
+func (p *Provider) clientKeytabName() string {
+	if p.opts.ClientKeytab != "" {
+		return p.opts.ClientKeytab
+	}
+	return keytab.DefaultClientName(p.env.Getenv, p.conf.DefaultClientKeytabName, p.env.EUID)
+}
+
+// clientKeytabFor returns the keys with which the owner of a cache logs in when
+// that is empty or has expired: those of the client keytab, if the cache is the
+// default one. A zero client is the keytab's first. It is nil if there are none.
+func (p *Provider) clientKeytabFor(label string, client principal.Name) *keytabSecret {
+	if label != p.defaultCCache() {
+		return nil
+	}
+	file, err := keytab.ParseName(p.clientKeytabName())
+	if err != nil {
+		p.log.Warn("the client keytab cannot be used", "error", err)
+		return nil
+	}
+	s := &keytabSecret{file: file, permitted: p.conf.DefaultTktEnctypes}
+	kt, _, err := keytab.ReadFile(file)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			p.log.Warn("the client keytab cannot be used", "error", err)
+		}
+		return nil
+	}
+	names := kt.Principals()
+	switch {
+	case client.IsZero() && len(names) > 0:
+		s.client = names[0]
+	case slices.ContainsFunc(names, client.Equal):
+		s.client = client
+	default:
+		return nil
+	}
+	return s
+}
+
+// clientKeytabLogin returns a login with the client keytab in place of a default
+// cache that cannot be read, the same one each time; nil if there is none.
+func (p *Provider) clientKeytabLogin(label string, client principal.Name) *login {
+	s := p.clientKeytabFor(label, client)
+	if s == nil {
+		return nil
+	}
+	key := s.client.String() + " " + label + " " + s.file
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := p.keytabLogins[key]
+	if l == nil {
+		l = p.loginWithSecret(s.client, s)
+		l.homeName = label
+		makeRoom(p.keytabLogins)
+		p.keytabLogins[key] = l
+	}
+	return l
+}
+
+// loginWithSecret makes a login that gets its tickets with a secret.
+func (p *Provider) loginWithSecret(client principal.Name, s secret) *login {
+	l := newLogin(p, client, s.String())
+	l.logsIn = true
+	l.wipe = s.wipe
+	l.relogin = func(ctx context.Context, _ *kdcclient.Ticket) (*kdcclient.Ticket, error) {
+		return p.logIn(ctx, client, s, l.forwardable.Load())
+	}
+	return l
+}

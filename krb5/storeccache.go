@@ -1,0 +1,62 @@
+package krb5
+
+import (
+	"context"
+
+	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/internal/ccache"
+	"github.com/go-negotiate/negotiate/internal/kdcclient"
+)
+
+// StoreCCache puts the tickets of a credential for initiating into the named
+// credential cache, in place of what is there, as kinit does: for other programs,
+// such as those that are to act with a delegated credential, or with MEMORY:name
+// for other parts of the same program. An empty name is the default cache. In a
+// collection it is the cache of the same principal, or a new one. A credential
+// that has not logged in does so. The error is a *gss.Error or the context's.
+func (p *Provider) StoreCCache(ctx context.Context, c gss.Credential, name string) error {
+	l, err := p.loginOf(ctx, c)
+	if err != nil {
+		return err
+	}
+	if l.proxy != nil {
+		return failure(gss.ErrUnavailable, "store", "the credential of %s is one of constrained delegation, which only this process can use: a credential cache cannot hold it", l.client)
+	}
+	if _, err := l.tgt(ctx); err != nil {
+		return err
+	}
+	if name == "" {
+		name = p.defaultCCache()
+	}
+	store, err := p.storeFor(ctx, name, l.client)
+	if err == nil {
+		err = store.Replace(ctx, l.asCache())
+	}
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		return failure(gss.ErrFailure, "store", "the credential of %s cannot be put into the cache %s: %w", l.client, name, err)
+	}
+	return nil
+}
+
+// asCache is a cache with the tickets that the login has.
+func (l *login) asCache() *ccache.Cache {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	own := tgtKey(l.client.Realm)
+	cache := &ccache.Cache{Principal: l.client, KDCOffset: l.offset}
+	if c := l.tickets[own]; c != nil && c.isDone() && c.ticket != nil {
+		cache.Creds = append(cache.Creds, credentialOf(c.ticket))
+	}
+	seen := make(map[*kdcclient.Ticket]bool)
+	for key, c := range l.tickets {
+		if key == own || key.use == useForwarded || !c.isDone() || !l.validAt(c.ticket, l.now()) || seen[c.ticket] {
+			continue
+		}
+		seen[c.ticket] = true
+		cache.Creds = append(cache.Creds, credentialOf(c.ticket))
+	}
+	return cache
+}
