@@ -25,6 +25,9 @@ type KinitOptions struct {
 	Config string
 	// CCache is where the ticket goes, as "FILE:/path"; empty takes a new file.
 	CCache string
+	// Default leaves it to kinit and Config where the ticket goes. In a collection
+	// that is the principal's own cache, which becomes the primary.
+	Default bool
 }
 
 // Kinit logs in with MIT's kinit and returns the credential cache's name, as
@@ -45,6 +48,9 @@ func (m *MIT) kinit(ctx context.Context, o KinitOptions) (string, error) {
 	}
 	ccache := cmp.Or(o.CCache, "FILE:"+m.newFile("ccache-", ""))
 	args := []string{"-c", ccache}
+	if o.Default {
+		ccache, args = "", nil
+	}
 	if o.Forwardable {
 		args = append(args, "-f")
 	} else {
@@ -107,6 +113,21 @@ func (m *MIT) Kvno(tb testing.TB, ccache string, args ...string) string {
 		tb.Fatal(err)
 	}
 	out, err := command{path: kvno, args: args, env: m.Env(ccache)}.run(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return out
+}
+
+// Tool runs one of MIT's programs, such as klist or kswitch, with a krb5.conf and
+// that one's default credential cache, and returns what it printed.
+func (m *MIT) Tool(tb testing.TB, config, name string, args ...string) string {
+	tb.Helper()
+	path, err := need(name, "krb5-user")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	out, err := command{path: path, args: args, env: cleanEnv("KRB5_CONFIG=" + config)}.run(tb.Context())
 	if err != nil {
 		tb.Fatal(err)
 	}

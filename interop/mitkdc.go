@@ -128,8 +128,12 @@ func (m *MIT) configure() error {
 // krb5Conf returns the text of a krb5.conf with further lines of [libdefaults].
 func (m *MIT) krb5Conf(libDefaults []string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, `[libdefaults]
-  default_realm = %s
+	b.WriteString("[libdefaults]\n")
+	// Of several values of one relation the first counts.
+	for _, line := range append(m.libDefaults[:len(m.libDefaults):len(m.libDefaults)], libDefaults...) {
+		fmt.Fprintf(&b, "  %s\n", line)
+	}
+	fmt.Fprintf(&b, `  default_realm = %s
   dns_lookup_kdc = false
   dns_lookup_realm = false
   dns_canonicalize_hostname = false
@@ -137,9 +141,6 @@ func (m *MIT) krb5Conf(libDefaults []string) string {
   default_ccache_name = FILE:%s/no-such-ccache
   default_keytab_name = FILE:%[2]s/no-such-keytab
 `, m.Realm, m.dir)
-	for _, line := range append(m.libDefaults[:len(m.libDefaults):len(m.libDefaults)], libDefaults...) {
-		fmt.Fprintf(&b, "  %s\n", line)
-	}
 	m.mu.Lock()
 	realms := append([]*MIT{m}, m.trusts...)
 	m.mu.Unlock()

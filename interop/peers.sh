@@ -6,6 +6,7 @@
 #   interop/peers.sh samba     Samba as an Active Directory domain controller
 #   interop/peers.sh heimdal   Heimdal, unpacked: its packages conflict with MIT's
 #   interop/peers.sh squid     Squid, unpacked: nothing of it runs as a service
+#   interop/peers.sh kcm       sssd-kcm and, unpacked, Heimdal's kcm; keyutils
 #   interop/peers.sh all       all of them
 #
 # Unpacked peers go to $INTEROP_PEERS, /var/cache/negotiate-interop unless set.
@@ -23,6 +24,7 @@ heimdal=(heimdal-kdc heimdal-clients libkdc2-heimdal libasn1-8-heimdal libgssapi
 	libhcrypto5-heimdal libhdb9-heimdal libheimbase1-heimdal libheimntlm0-heimdal
 	libhx509-5-heimdal libkadm5clnt7-heimdal libkadm5srv8-heimdal libkrb5-26-heimdal
 	libroken19-heimdal libsl0-heimdal libwind0-heimdal libkafs0-heimdal)
+kcm=(sssd-kcm keyutils)
 squid=(squid squid-common squid-langpack libecap3 libltdl7 libnfnetlink0
 	libnetfilter-conntrack3)
 
@@ -81,9 +83,13 @@ for what in "$@"; do
 	samba) install "${samba[@]}" ;;
 	heimdal) unpack heimdal "${heimdal[@]}" ;;
 	squid) unpack squid "${squid[@]}" ;;
-	all) "$0" base samba heimdal squid ;;
+	kcm)
+		install "${kcm[@]}"
+		unpack heimdal-kcm heimdal-kcm
+		;;
+	all) "$0" base samba heimdal squid kcm ;;
 	*)
-		echo "$0: no peer is called $what: want base, samba, heimdal, squid or all" >&2
+		echo "$0: no peer is called $what: want base, samba, heimdal, squid, kcm or all" >&2
 		exit 2
 		;;
 	esac

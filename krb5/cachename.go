@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-negotiate/negotiate/internal/ccache"
 	"github.com/go-negotiate/negotiate/internal/ccache/kcm"
+	"github.com/go-negotiate/negotiate/internal/ccache/keyring"
 	"github.com/go-negotiate/negotiate/internal/principal"
 )
 
@@ -78,6 +79,8 @@ func (p *Provider) openCCache(label string) (ccache.Store, ccache.Collection, er
 			return p.kcm().Cache(name.Residual), nil, nil
 		}
 		return nil, p.kcm(), nil
+	case ccache.TypeKeyring:
+		return keyring.Open(name.Residual)
 	}
 	return ccache.File{Path: name.Residual}, nil, nil
 }
