@@ -16,9 +16,30 @@
 // memory, one for each credential and service, and fetched once however many
 // goroutines ask. A service accepts with [Provider.AcceptorFromKeytab].
 //
+// # Credential caches
+//
+// FILE and DIR, MIT's formats 1 to 4, are read again when their files change; so is
+// KEYRING (Linux: persistent, session and user) when its keys do. KCM, the daemons
+// of sssd and Heimdal, is asked at use, once a second at most, so that a change
+// takes that long to be seen. MEMORY:name is a cache of one Provider, which
+// [Provider.StoreCCache] fills. In a collection, the cache of the wanted principal
+// is used, or else the primary one; ~/.k5identity is not read.
+//
+// With [Options].StoreTickets what is fetched is written back, as MIT's library
+// does. Where the default cache is missing, empty or expired and there is a client
+// keytab (KRB5_CLIENT_KTNAME), its keys log in, as the cache's owner if there is
+// one and else as the keytab's first principal.
+//
+// # Renewal
+//
+// Tickets are replaced before they end: five minutes, or a quarter of a shorter
+// life. One request does that when it is due, and takes at most three seconds for
+// it; others go on with the present ticket. A password or keytab logs in again, a
+// renewable ticket is renewed. There is no goroutine in the background.
+//
 // # What is not there
 //
-// Credential caches of the types KEYRING, KCM, API and MEMORY; logins by smart
+// Credential caches of the type API; logins by smart
 // card (PKINIT), one-time password or through FAST, which are kinit's business;
 // KDC proxies (MS-KKDCP); user-to-user tickets. The encryption types are AES with
 // SHA-1 (RFC 3962) and SHA-2 (RFC 8009), and RC4 where krb5.conf permits it.
