@@ -254,3 +254,14 @@ func (h *Heimdal) newFile(prefix string) string {
 	h.files++
 	return h.dir.path(fmt.Sprintf("%s%d", prefix, h.files))
 }
+
+// HeimdalLibraryPath is the value of LD_LIBRARY_PATH with which a process can
+// load Heimdal's libgssapi.so.3. It has to be set before the process starts.
+func HeimdalLibraryPath(tb testing.TB) string {
+	tb.Helper()
+	root, err := needUnpacked("heimdal")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return root.libraryPath()
+}

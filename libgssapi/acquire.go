@@ -106,13 +106,13 @@ func (l *library) acquire(o gss.CredentialOptions, mech uintptr, store map[strin
 		return acquired{err: err}
 	}
 	h := newCredHandle(l, handle, cache)
-	d, err := l.describeCred(handle)
+	d, err := l.describe(h, o.Usage)
 	if err != nil {
-		if o.Usage == gss.UsageAccept {
-			return acquired{handle: h, description: credDescription{name: o.Name}}
-		}
 		h.release()
 		return acquired{err: err}
+	}
+	if o.Usage == gss.UsageAccept {
+		d.name = o.Name
 	}
 	return acquired{handle: h, description: d}
 }

@@ -241,7 +241,7 @@ func (c *Context) stepAcceptor(token []byte) (r stepResult) {
 	}
 	if f.delegated != 0 {
 		c.res.delegated = newCredHandle(l, f.delegated, "")
-		if r.delegated, r.err = l.describeCred(f.delegated); r.err != nil {
+		if r.delegated, r.err = l.describe(c.res.delegated, gss.UsageInitiate); r.err != nil {
 			return r
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,7 +17,8 @@ import (
 type credHandle struct {
 	lib    *library
 	handle uintptr
-	cache  string // a cache in memory that ends with the credential
+	cache  string    // a cache in memory that ends with the credential
+	mechs  []gss.OID // for which the library has something in it
 
 	mu    sync.Mutex
 	users int
@@ -53,6 +55,11 @@ func (h *credHandle) release() {
 		}
 	}
 }
+
+// has reports whether a context of a mechanism can be made with the credential.
+// MIT's library must not be asked for one of another: it would quietly take its
+// default credential, which may be somebody else's.
+func (h *credHandle) has(mech gss.OID) bool { return h == nil || slices.Contains(h.mechs, mech) }
 
 // address is what the library gets; zero, its default, for nil.
 func (h *credHandle) address() uintptr {
@@ -127,20 +134,31 @@ type credDescription struct {
 	expires time.Time
 }
 
-// describeCred asks for the name and the lifetime of a credential. A default
-// credential of MIT's chooses its cache here, and keeps to it.
-func (l *library) describeCred(handle uintptr) (d credDescription, err error) {
+// describe asks for the mechanisms of a credential and, unless it is for
+// accepting, for its name and lifetime. A default credential of MIT's chooses its
+// cache here, and keeps to it. Heimdal 7 has a name in an acceptor's credential
+// that must not be looked at.
+func (l *library) describe(h *credHandle, usage gss.Usage) (d credDescription, err error) {
 	const op = "acquire"
 	var m memory
 	defer m.release()
 	out := &struct {
 		minor, lifetime uint32
 		name            uintptr
+		mechs           *oidSet
 	}{}
 	pin(&m, out)
-	major := uint32(call(l.inquireCred, pin(&m, &out.minor), handle, pin(&m, &out.name), pin(&m, &out.lifetime), 0, 0))
+	nameAt, lifetimeAt := pin(&m, &out.name), pin(&m, &out.lifetime)
+	if usage == gss.UsageAccept {
+		nameAt, lifetimeAt, out.lifetime = 0, 0, indefinite
+	}
+	major := uint32(call(l.inquireCred, pin(&m, &out.minor), h.handle, nameAt, lifetimeAt, 0, pin(&m, &out.mechs)))
 	if failed(major) {
 		return d, l.failure(op, "", major, out.minor)
+	}
+	h.mechs = l.readOIDs(out.mechs)
+	if out.mechs != nil {
+		call(l.releaseOIDSet, pin(&m, &out.minor), pin(&m, &out.mechs))
 	}
 	d.expires = expiry(out.lifetime)
 	d.name, err = l.exportName(op, out.name)

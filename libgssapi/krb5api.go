@@ -141,7 +141,11 @@ func (a *acquisition) importCred(cache, principal, keytab uintptr) (uintptr, err
 	pin(&m, out)
 	major := uint32(call(a.krb5ImportCred, pin(&m, &out.minor), cache, principal, keytab, pin(&m, &out.handle)))
 	if failed(major) {
-		return 0, a.failedCall(major, out.minor)
+		err := a.failedCall(major, out.minor)
+		if e, ok := errors.AsType[*gss.Error](err); ok && e.Major == gss.ErrFailure {
+			e.Major = gss.ErrNoCred // that is what a cache that is not there comes to
+		}
+		return 0, err
 	}
 	return out.handle, nil
 }

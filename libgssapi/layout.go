@@ -95,6 +95,18 @@ func (l layout) readOID(p unsafe.Pointer) gss.OID {
 	return gss.OID(unsafe.Slice((*byte)(elements), n))
 }
 
+// readOIDs copies a gss_OID_set; nil gives none.
+func (l layout) readOIDs(set *oidSet) []gss.OID {
+	if set == nil || set.elements == nil {
+		return nil
+	}
+	var oids []gss.OID
+	for i := range set.count {
+		oids = append(oids, l.readOID(unsafe.Add(set.elements, i*l.oidSize())))
+	}
+	return oids
+}
+
 // writeOID makes a gss_OID_desc at p with its octets behind it.
 func (l layout) writeOID(p unsafe.Pointer, oid gss.OID) {
 	*(*uint32)(p) = uint32(len(oid))

@@ -25,6 +25,7 @@ type functions struct {
 	ccResolve, ccInitialize, ccStoreCred, ccClose       uintptr
 	ccDestroy, ktResolve, ktClose, getInitCredsKeytab   uintptr
 	freeCredContents, getErrorMessage, freeErrorMessage uintptr
+	errorMessage                                        uintptr
 }
 
 // required lists the functions that each library has.
@@ -54,6 +55,7 @@ func (f *functions) optional() map[string]*uintptr {
 		"krb5_kt_resolve": &f.ktResolve, "krb5_kt_close": &f.ktClose,
 		"krb5_get_init_creds_keytab": &f.getInitCredsKeytab, "krb5_free_cred_contents": &f.freeCredContents,
 		"krb5_get_error_message": &f.getErrorMessage, "krb5_free_error_message": &f.freeErrorMessage,
+		"error_message": &f.errorMessage,
 	}
 }
 
@@ -149,13 +151,9 @@ func (l *library) readMechs() error {
 		return l.failure("indicate mechanisms", "", major, out.minor)
 	}
 	l.mechs = make(map[gss.OID]unsafe.Pointer)
-	if out.set == nil {
-		return nil
-	}
-	for i := range out.set.count {
-		p := unsafe.Add(out.set.elements, i*l.oidSize())
-		if oid := l.readOID(p); oid != "" && l.mechs[oid] == nil {
-			l.mechs[oid] = p
+	for i, oid := range l.readOIDs(out.set) {
+		if oid != "" && l.mechs[oid] == nil {
+			l.mechs[oid] = unsafe.Add(out.set.elements, uintptr(i)*l.oidSize())
 			l.ordered = append(l.ordered, oid)
 		}
 	}

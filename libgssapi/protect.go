@@ -66,9 +66,16 @@ type messageFrame struct {
 	result     []byte // what out held
 }
 
-// staleMessage are the findings for which a message is refused; one that comes
-// after a gap or out of order is not, as in package krb5.
-const staleMessage = uint32(gss.ErrDuplicateToken | gss.ErrOldToken)
+// stale reports whether a message is refused for what the library says of its
+// place in the sequence. MIT's library says so of messages that are otherwise
+// true, and as in package krb5 one may come late or after a gap. Heimdal 7 looks at
+// the number before it verifies anything: there each such word is a refusal.
+func (l *library) stale(major uint32) bool {
+	if l.vendor == vendorMIT {
+		return major&uint32(gss.ErrDuplicateToken|gss.ErrOldToken) != 0
+	}
+	return major&supplementaryMask != 0
+}
 
 // protect calls a function for messages, none of which waits.
 func (c *Context) protect(op string, f func(*memory, *messageFrame, uintptr) uint32) (*messageFrame, error) {
@@ -84,7 +91,7 @@ func (c *Context) protect(op string, f func(*memory, *messageFrame, uintptr) uin
 	pin(&m, frame)
 	major := f(&m, frame, c.res.context)
 	frame.result = c.lib.take(&m, &frame.out)
-	if failed(major) || major&staleMessage != 0 {
+	if failed(major) || c.lib.stale(major) {
 		return nil, c.lib.failure(op, c.info.Mechanism, major, frame.minor)
 	}
 	if frame.result == nil {

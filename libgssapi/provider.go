@@ -1,11 +1,14 @@
 package libgssapi
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/internal/spnego"
 )
 
 // Provider is a gss.Provider over a loaded library. It is safe for concurrent
@@ -29,31 +32,46 @@ func (p *Provider) Path() string { return p.lib.path }
 func (p *Provider) Mechanisms() []gss.OID { return slices.Clone(p.lib.ordered) }
 
 // Initiate begins a context. Nothing is asked of the library before the first
-// Step. Errors are *gss.Error, or the context's.
+// Step. Where a credential has only krb5 and SPNEGO is wanted, as those of Heimdal 7
+// that were delegated or read from a named cache, SPNEGO is made here and krb5 by
+// the library. Errors are *gss.Error, or the context's.
 func (p *Provider) Initiate(ctx context.Context, o gss.InitiateOptions) (gss.SecContext, error) {
 	const op = "initiate"
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	mech, err := p.lib.mech(op, o.Mechanism)
-	if err != nil {
+	o.Mechanism = cmp.Or(o.Mechanism, gss.MechSPNEGO)
+	if _, err := p.lib.mech(op, o.Mechanism); err != nil {
 		return nil, err
 	}
 	if o.Target.IsZero() {
 		return nil, badName(op, o.Target, `a name is missing, such as gss.HostBased("HTTP", host)`)
 	}
+	o.ChannelBindings = cloneBindings(o.ChannelBindings)
 	cred, err := p.credentialOf(ctx, op, o.Credential)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case cred.has(o.Mechanism):
+		return p.newInitiator(o, cred), nil
+	case o.Mechanism == gss.MechSPNEGO && cred.has(gss.MechKRB5):
+		o.Mechanism = gss.MechKRB5
+		return newNegotiation(p.newInitiator(o, cred), spnego.NewInitiator), nil
 	}
-	c := newContext(p, op, cred, cloneBindings(o.ChannelBindings))
-	c.initiator, c.mech, c.mechOID = true, mech, o.Mechanism
-	c.target, c.flags, c.lifetime = o.Target, o.Flags, seconds(o.Lifetime)
-	return c, nil
+	cred.release()
+	return nil, &gss.Error{Major: gss.ErrNoCred, Mech: o.Mechanism, Op: op, Err: errors.New("the credential has nothing for this mechanism: acquire one with it, or without Mechanism")}
 }
 
-// Accept begins a context that takes the tokens of each mechanism for which the
-// library finds a credential. Errors are *gss.Error, or the context's.
+func (p *Provider) newInitiator(o gss.InitiateOptions, cred *credHandle) *Context {
+	c := newContext(p, "initiate", cred, o.ChannelBindings)
+	c.initiator, c.mech, c.mechOID = true, uintptr(p.lib.mechs[o.Mechanism]), o.Mechanism
+	c.target, c.flags, c.lifetime = o.Target, o.Flags, seconds(o.Lifetime)
+	return c
+}
+
+// Accept begins a context that takes the tokens of each mechanism that the
+// credential has, and SPNEGO if it has krb5. Errors are *gss.Error, or the
+// context's.
 func (p *Provider) Accept(ctx context.Context, o gss.AcceptOptions) (gss.SecContext, error) {
 	const op = "accept"
 	if ctx.Err() != nil {
@@ -63,7 +81,11 @@ func (p *Provider) Accept(ctx context.Context, o gss.AcceptOptions) (gss.SecCont
 	if err != nil {
 		return nil, err
 	}
-	return newContext(p, op, cred, cloneBindings(o.ChannelBindings)), nil
+	c := newContext(p, op, cred, cloneBindings(o.ChannelBindings))
+	if cred == nil {
+		return c, nil
+	}
+	return &choice{Context: c, cred: cred}, nil
 }
 
 // credentialOf returns the library's credential behind one of this provider,

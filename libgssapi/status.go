@@ -2,6 +2,7 @@ package libgssapi
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/go-negotiate/negotiate/gss"
@@ -45,9 +46,9 @@ func refused(major uint32) bool { return failed(major) || major&supplementaryMas
 // Minor statuses that both libraries take from Kerberos' table of errors, whose
 // members are this and the codes of KRB-ERROR.
 const (
-	krb5ErrorBase     = uint32(0x96c73a00) // -1765328384
-	krbAPErrRepeat    = krb5ErrorBase + 34
-	krbAPErrTktExpire = krb5ErrorBase + 32
+	krb5ErrorBase     int32 = -1765328384
+	krbAPErrRepeat          = krb5ErrorBase + 34
+	krbAPErrTktExpire       = krb5ErrorBase + 32
 )
 
 // failure makes an error of a status. It has to run on the thread that made the
@@ -57,19 +58,30 @@ func (l *library) failure(op string, mech gss.OID, major, minor uint32) error {
 	if code&routineMask == 0 && failed(major) {
 		code |= gss.ErrFailure // what was asked of the library makes no sense to it
 	}
-	status := &Status{Major: l.displayAll(major&^continueNeeded, 1, mech)}
+	speaker := cmp.Or(mech, gss.MechKRB5) // Heimdal explains no status of nobody's
+	status := &Status{Major: l.displayAll(major&^continueNeeded, 1, speaker)}
 	if minor != 0 {
-		status.Minor = l.displayAll(minor, 2, mech)
+		status.Minor = l.displayAll(minor, 2, speaker)
 	}
-	// The libraries call these plain failures.
-	switch {
-	case code&routineMask != gss.ErrFailure && code&routineMask != gss.ErrDefectiveToken:
-	case minor == krbAPErrRepeat:
-		code |= gss.ErrDuplicateToken
-	case minor == krbAPErrTktExpire:
-		code = code&^routineMask | gss.ErrCredentialsExpired
+	if code&routineMask == gss.ErrFailure { // what the libraries call these, too
+		switch {
+		case int32(minor) == krbAPErrRepeat, slices.Contains(status.Minor, l.replayText()):
+			code |= gss.ErrDuplicateToken
+		case int32(minor) == krbAPErrTktExpire:
+			code = code&^routineMask | gss.ErrCredentialsExpired
+		}
 	}
 	return &gss.Error{Major: code, Minor: minor, Mech: mech, Op: op, Err: status}
+}
+
+// replayText is what Kerberos says of a replay. Below SPNEGO, MIT's library gives
+// the status another number than Kerberos has.
+func (l *library) replayText() string {
+	if l.errorMessage == 0 {
+		return "no text"
+	}
+	code := krbAPErrRepeat // no constant: it is negative
+	return cString(pointerTo(call(l.errorMessage, uintptr(code))))
 }
 
 // maxTexts bounds how many texts one status has.
@@ -91,7 +103,7 @@ func (l *library) displayAll(status uint32, kind uintptr, mech gss.OID) []string
 		if failed(major) {
 			break
 		}
-		if text := string(l.take(&m, &out.text)); text != "" {
+		if text := strings.Trim(string(l.take(&m, &out.text)), " \x00"); text != "" { // MIT counts C's final zero
 			texts = append(texts, text)
 		}
 		if out.context == 0 {

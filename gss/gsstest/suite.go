@@ -31,6 +31,9 @@ type Suite struct {
 	NoReplayCache bool
 	// NoChannelBindings says that the acceptor cannot check channel bindings.
 	NoChannelBindings bool
+	// NoChannelBoundFlag says that the acceptor refuses other channel bindings and
+	// does not tell whether there were any: it has no FlagChannelBound.
+	NoChannelBoundFlag bool
 }
 
 // Run asserts that a provider does what package gss promises, in subtests of t:
