@@ -92,3 +92,25 @@ func TestFramedMech(t *testing.T) {
 		}
 	}
 }
+
+// TestAuthorizationLength bounds a token before it is decoded, and to the byte.
+func TestAuthorizationLength(t *testing.T) {
+	encode := base64.StdEncoding.EncodeToString
+	for name, tt := range map[string]struct {
+		value string
+		max   int
+		want  string // in the error
+	}{
+		"as long as may be": {encode(make([]byte, 7)), 7, ""},
+		// 7 and 8 bytes are of one length in base64.
+		"one byte longer":              {encode(make([]byte, 8)), 7, "longer than the 7 bytes"},
+		"much longer":                  {encode(make([]byte, 100)), 7, "longer than the 7 bytes"},
+		"too long to look what it is":  {strings.Repeat("!", 100), 7, "longer than the 7 bytes"},
+		"short enough to look at that": {"!!!!", 7, "not base64"},
+	} {
+		token, err := parseAuthorization([]string{"Negotiate " + tt.value}, tt.max)
+		if tt.want == "" && (err != nil || len(token) != tt.max) || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s: got %d bytes, %v", name, len(token), err)
+		}
+	}
+}

@@ -192,67 +192,107 @@ func TestForwardedServersApart(t *testing.T) {
 }
 
 // TestIdentitiesNeverCrossAtProxy has a proxy and a server that both take whoever
-// has authenticated on a connection for the sender of all that follows. Nobody
-// goes by the connection of another, least of all who has no credential.
+// has authenticated on a connection for the sender of all that follows. Some are
+// known to both, some to the proxy only, and some have no credential. Nobody goes
+// by the connection of another.
 func TestIdentitiesNeverCrossAtProxy(t *testing.T) {
 	leavesNothing(t)
 	for _, h := range hops {
 		for _, o := range []Opportunism{OpportunisticNever, OpportunisticLearned} {
 			t.Run(h.name+" "+o.String(), func(t *testing.T) {
-				s := h.start(t, named(webHost), func(s *testServer) { s.bound = true })
+				s := h.start(t, named(webHost), bound)
 				p := h.startProxy(t)
-				users := make(map[int]string) // of the proxy's connections
 				provider := gsstest.New(gsstest.Options{})
 				provider.SetDefault("")
 				base := p.base(t, s)
 				base.ForceAttemptHTTP2 = h.tunnels() && p.cert == nil // net/http alone would speak it to the proxy
 				base.MaxIdleConnsPerHost = 20
-				tr := &Transport{Base: base, Provider: provider, Opportunistic: o}
+				tr := &Transport{Base: base, Provider: provider, Opportunistic: o,
+					Allow: func(r *http.Request) bool { return r.URL.Path != "/open" }}
 				c := p.through(t, s, tr)
 				creds := map[string]gss.Credential{"alice": as(t, provider, "alice"), "bob": as(t, provider, "bob")}
 				other := s.client(t, &Transport{Base: base, Provider: provider}) // without ProxyNegotiate
+				known := func(user, path, want string) {
+					req := newRequestAs(t, creds[user], s.at(webHost, path))
+					req.Header.Set("X-Who", user)
+					a, err := do(t, c, req)
+					if err != nil || a.StatusCode != 200 || a.Header.Get("X-User") != want {
+						t.Errorf("%s was served as %+v, %v, want %q", user, a.Response, err, want)
+					}
+				}
+				unknown := func(client *http.Client) {
+					resp, err := client.Do(newRequest(t, "GET", s.at(webHost, "/open"), nil))
+					if err != nil {
+						return // the proxy's 407 to CONNECT
+					}
+					io.Copy(io.Discard, resp.Body)
+					resp.Body.Close()
+					if resp.StatusCode != 407 {
+						t.Errorf("somebody without a credential passed the proxy: %d as %q", resp.StatusCode, resp.Header.Get("X-User"))
+					}
+				}
 				var wg sync.WaitGroup
-				for i := range 100 {
+				for i := range 30 {
 					wg.Go(func() {
-						switch i % 5 {
-						case 0, 1, 2, 3:
-							user := []string{"alice", "bob"}[i%2]
-							a, err := do(t, c, newRequestAs(t, creds[user], s.at(webHost, "/private")))
-							if err != nil || a.Header.Get("X-User") != user+"@EXAMPLE.TEST" {
-								t.Errorf("%s was served as %+v, %v", user, a.Response, err)
-							}
-						case 4:
-							client := c
-							if i%2 == 0 {
-								client = other
-							}
-							resp, err := client.Do(newRequest(t, "GET", s.at(webHost, "/open"), nil))
-							if err == nil {
-								io.Copy(io.Discard, resp.Body)
-								resp.Body.Close()
-							}
-							if err == nil && resp.StatusCode != 407 {
-								t.Errorf("somebody without a credential passed the proxy: %d as %q", resp.StatusCode, resp.Header.Get("X-User"))
+						for round := range 6 { // so that there are connections of others to be had
+							switch (i + round) % 6 {
+							case 0:
+								known("alice", "/private", "alice@EXAMPLE.TEST")
+							case 1:
+								known("bob", "/private", "bob@EXAMPLE.TEST")
+							case 2:
+								known("alice", "/open", "")
+							case 3:
+								known("bob", "/open", "")
+							case 4:
+								unknown(c)
+							case 5:
+								unknown(other)
 							}
 						}
 					})
 				}
 				wg.Wait()
-				for _, r := range p.requests() {
-					user := initiatorOf(t, r.header.Get("Proxy-Authorization"))
-					if was := users[r.conn]; user != "" && was != "" && was != user {
-						t.Errorf("%s and %s are on one connection to the proxy", was, user)
-					}
-					if user != "" {
-						users[r.conn] = user
-					}
-				}
-				if len(users) < 2 {
-					t.Errorf("the proxy knows %v", users)
-				}
+				assertOnePartyPerConn(t, s)
+				assertOneUserPerProxyConn(t, p)
 				assertHopsApart(t, s, p)
 			})
 		}
+	}
+}
+
+// assertOnePartyPerConn looks at the connections that the server saw, of which the
+// proxy makes one for each of its clients': who comes by one is X-Who.
+func assertOnePartyPerConn(t *testing.T, s *testServer) {
+	t.Helper()
+	on := make(map[int64]string)
+	for _, r := range s.requests() {
+		who := r.header.Get("X-Who")
+		if was, ok := on[r.conn]; ok && was != who {
+			t.Errorf("requests of %q and %q came by one connection", was, who)
+		}
+		on[r.conn] = who
+	}
+	if len(on) < 2 {
+		t.Errorf("the server knows %v", on)
+	}
+}
+
+// assertOneUserPerProxyConn looks at the tokens that the proxy saw.
+func assertOneUserPerProxyConn(t *testing.T, p *testProxy) {
+	t.Helper()
+	on := make(map[int]string)
+	for _, r := range p.requests() {
+		user := initiatorOf(t, r.header.Get("Proxy-Authorization"))
+		if was := on[r.conn]; user != "" && was != "" && was != user {
+			t.Errorf("%s and %s are on one connection to the proxy", was, user)
+		}
+		if user != "" {
+			on[r.conn] = user
+		}
+	}
+	if len(on) < 2 {
+		t.Errorf("the proxy knows %v", on)
 	}
 }
 
@@ -279,16 +319,9 @@ func TestProxyKnowsClientsApart(t *testing.T) {
 				}
 			}
 		}
-		on := make(map[int64]string)
-		for _, r := range s.requests() {
-			who := r.header.Get("X-Who")
-			if was, ok := on[r.conn]; ok && was != who {
-				t.Errorf("requests of %q and %q came by one connection", was, who)
-			}
-			on[r.conn] = who
-		}
-		if len(on) != 2 {
-			t.Errorf("%d connections for two clients", len(on))
+		assertOnePartyPerConn(t, s)
+		if n := s.conns.Load(); n != 2 {
+			t.Errorf("%d connections for two clients", n)
 		}
 	})
 }
@@ -314,21 +347,25 @@ func TestProxyPartiesApart(t *testing.T) {
 		c := p.through(t, s, tr)
 		creds := map[string]gss.Credential{"alice": as(t, provider, "alice"), "bob": as(t, provider, "bob")}
 		var wg sync.WaitGroup
-		for i := range 100 {
+		for i := range 40 {
 			wg.Go(func() {
-				user := []string{"alice", "bob"}[i%2]
-				req, want := newRequestAs(t, creds[user], s.at(webHost, "/private")), user+"@EXAMPLE.TEST"
-				if i%4 < 2 {
-					req = newRequestAs(t, creds[user], s.at(webHost, "/open"))
-					req.Header.Set("X-Anonymous", "1")
-					want = ""
-				}
-				a, err := do(t, c, req)
-				if err != nil || a.StatusCode != 200 || a.Header.Get("X-User") != want {
-					t.Errorf("a request of %q was served as %+v, %v", want, a.Response, err)
+				for round := range 4 { // so that there are connections of others to be had
+					user := []string{"alice", "bob"}[(i+round)%2]
+					req, want := newRequestAs(t, creds[user], s.at(webHost, "/private")), user+"@EXAMPLE.TEST"
+					if (i+round)%4 < 2 {
+						req = newRequestAs(t, creds[user], s.at(webHost, "/open"))
+						req.Header.Set("X-Anonymous", "1")
+						want = ""
+					}
+					req.Header.Set("X-Who", user)
+					a, err := do(t, c, req)
+					if err != nil || a.StatusCode != 200 || a.Header.Get("X-User") != want {
+						t.Errorf("a request of %q was served as %+v, %v", want, a.Response, err)
+					}
 				}
 			})
 		}
 		wg.Wait()
+		assertOnePartyPerConn(t, s)
 	})
 }
