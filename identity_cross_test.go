@@ -141,27 +141,40 @@ func TestNewLoginIsSeen(t *testing.T) {
 	}
 }
 
+// TestThreeLegsAmongOthers has many contexts of three legs compete for few
+// connections with each other, with requests of the same client that need no
+// token, and with others on Base.
 func TestThreeLegsAmongOthers(t *testing.T) {
 	leavesNothing(t)
 	s := startServer(t)
 	base := s.base(t)
 	base.MaxIdleConnsPerHost = 100
-	multi := s.client(t, &Transport{Base: base, Provider: gsstest.New(gsstest.Options{Legs: 3}), Mutual: MutualRequired})
+	competing := s.base(t)
+	competing.MaxConnsPerHost = 5
+	multi := s.client(t, &Transport{Base: competing, Provider: gsstest.New(gsstest.Options{Legs: 3}), Mutual: MutualOptional})
 	var wg sync.WaitGroup
-	for i := range 200 {
+	for i := range 60 {
 		wg.Go(func() {
-			req := newRequest(t, "GET", s.URL+"/open", nil)
-			if i%2 == 0 {
-				req.URL.Path = "/private"
-			}
-			resp, err := multi.Transport.(*Transport).roundTripUnless(i%2 == 1, req)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			resp.Body.Close()
-			if resp.StatusCode != 200 {
-				t.Errorf("%s: status %d", req.URL.Path, resp.StatusCode)
+			for round := range 6 {
+				req := newRequest(t, "GET", s.URL+"/open", nil)
+				var rt http.RoundTripper = multi.Transport
+				switch (i + round) % 4 {
+				case 0, 1:
+					req.URL.Path = "/private"
+				case 2:
+					rt = base
+				}
+				resp, err := rt.RoundTrip(req)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				io.Copy(io.Discard, resp.Body)
+				resp.Body.Close()
+				if resp.StatusCode != 200 {
+					x, _ := ExchangeFrom(resp)
+					t.Errorf("%s: status %d, %+v", req.URL.Path, resp.StatusCode, x)
+				}
 			}
 		})
 	}
@@ -169,25 +182,20 @@ func TestThreeLegsAmongOthers(t *testing.T) {
 	// On each connection the legs of one context stand together.
 	legs := make(map[int64]string)
 	for _, r := range s.requests() {
-		if r.path == "/private" {
-			legs[r.conn] += map[bool]string{true: "+", false: "-"}[r.token]
+		switch {
+		case r.path == "/open":
+			legs[r.conn] += "o"
+		case r.token:
+			legs[r.conn] += "+"
+		default:
+			legs[r.conn] += "-"
 		}
 	}
 	for conn, seq := range legs {
-		for _, part := range strings.Split(strings.TrimPrefix(seq, "-"), "-") {
-			if len(part)%3 != 0 {
-				t.Errorf("connection %d carried %s", conn, seq)
-			}
+		if rest := strings.NewReplacer("-+++", "", "o", "").Replace(seq); rest != "" {
+			t.Errorf("connection %d carried %s", conn, seq)
 		}
 	}
-}
-
-// roundTripUnless sends the request over Base if other is set.
-func (t *Transport) roundTripUnless(other bool, req *http.Request) (*http.Response, error) {
-	if other {
-		return t.Base.RoundTrip(req)
-	}
-	return t.RoundTrip(req)
 }
 
 func TestNoGoroutineIsLeft(t *testing.T) {
