@@ -488,6 +488,9 @@ func TestProxyPerURL(t *testing.T) {
 				t.Errorf("the proxy was asked for %s", r.host)
 			}
 		}
+		if len(p.requests()) == 0 {
+			t.Error("the proxy was asked for nothing")
+		}
 		if len(s.requests()) != 4 {
 			t.Errorf("the server saw %s", s.shape())
 		}

@@ -581,6 +581,19 @@ func TestTunnelBindings(t *testing.T) {
 			})
 		}
 	}
+	for _, o := range []Opportunism{OpportunisticNever, OpportunisticAlways} {
+		// Then net/http makes the tunnel, and tells of two handshakes.
+		t.Run("without ProxyNegotiate "+o.String(), func(t *testing.T) {
+			s, p := startTLS(t, named(webHost)), startTLSProxy(t, func(p *testProxy) { p.provider = nil })
+			s.bindings = serverBindings(t, s.Server)
+			base := p.base(t, s)
+			base.ForceAttemptHTTP2 = false // it would be offered to the proxy
+			a := get(t, s.client(t, &Transport{Base: base, ChannelBindings: BindTLSServerEndPoint, Opportunistic: o}), s.at(webHost, "/private"))
+			if a.StatusCode != 200 || !a.ex.ChannelBound || len(p.requests()) != 1 {
+				t.Errorf("got %d, %+v, the proxy saw %s", a.StatusCode, a.ex, p.shape())
+			}
+		})
+	}
 	t.Run("unbound by way of an https proxy", func(t *testing.T) {
 		s, p := startServer(t, named(webHost)), startTLSProxy(t)
 		if a := get(t, p.through(t, s, &Transport{ChannelBindings: BindTLSServerEndPoint}), s.at(webHost, "/private")); a.StatusCode != 200 || a.ex.ChannelBound {

@@ -20,6 +20,7 @@ import (
 const alice = "alice@BED.TEST"
 
 func TestBedCurl(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	env := bed.KDC.Env(bed.Alice(t))
 	for _, path := range []string{
@@ -35,6 +36,7 @@ func TestBedCurl(t *testing.T) {
 }
 
 func TestBedCurlWithoutTicket(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	for path, want := range map[string]string{
 		interop.PathPlain: "401", interop.PathBound: "401", interop.PathUpload: "401", interop.PathMissing: "401",
@@ -48,6 +50,7 @@ func TestBedCurlWithoutTicket(t *testing.T) {
 }
 
 func TestBedErrorsAfterAuthentication(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	env := bed.KDC.Env(bed.Alice(t))
 	for path, want := range map[string]string{interop.PathMissing: "404", interop.PathForbidden: "401"} {
@@ -59,6 +62,7 @@ func TestBedErrorsAfterAuthentication(t *testing.T) {
 }
 
 func TestBedHTTP2(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	query := "?" + t.Name() + bed.KDC.Unique()
 	out := interop.CurlNegotiate(t, bed.KDC.Env(bed.Alice(t)), "--http2", "--cacert", bed.Apache.Certificate.CA,
@@ -73,6 +77,7 @@ func TestBedHTTP2(t *testing.T) {
 }
 
 func TestBedDelegation(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	env := bed.KDC.Env(bed.Alice(t))
 	get := func(args ...string) string {
@@ -91,6 +96,7 @@ func TestBedDelegation(t *testing.T) {
 }
 
 func TestBedDelegationByPolicy(t *testing.T) {
+	leavesNothing(t)
 	kdc := interop.NewMIT(t, interop.MITOptions{})
 	kdc.AddPrincipal(t, "alice", interop.PrincipalOptions{Password: "pw"})
 	env := kdc.Env(kdc.Kinit(t, interop.KinitOptions{Principal: "alice", Password: "pw", Forwardable: true}))
@@ -109,6 +115,7 @@ func TestBedDelegationByPolicy(t *testing.T) {
 }
 
 func TestBedSessionCookie(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	jar := filepath.Join(t.TempDir(), "jar")
 	url := bed.Apache.HTTP + interop.PathSession
@@ -121,6 +128,7 @@ func TestBedSessionCookie(t *testing.T) {
 // TestBedConnectionBound shows why a connection belongs to one credential: the
 // second request has no token, and is alice's all the same.
 func TestBedConnectionBound(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	query := "?" + t.Name() + bed.KDC.Unique()
 	url := bed.Apache.HTTP + interop.PathBound + query
@@ -135,6 +143,7 @@ func TestBedConnectionBound(t *testing.T) {
 }
 
 func TestBedUpload(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	body := strings.Repeat("0123456789abcdef", 1<<14)
 	file := filepath.Join(t.TempDir(), "body")
@@ -151,6 +160,7 @@ func TestBedUpload(t *testing.T) {
 }
 
 func TestBedRequestsKerberos(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	for _, base := range []string{bed.Apache.HTTP, bed.Apache.HTTPS} {
 		got := interop.RequestsKerberosGet(t, bed.KDC.Env(bed.Alice(t)), base+interop.PathPlain, "required", bed.Apache.Certificate.CA)
@@ -161,6 +171,7 @@ func TestBedRequestsKerberos(t *testing.T) {
 }
 
 func TestBedGoClient(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	base := bed.Apache.Transport()
 	defer base.CloseIdleConnections()

@@ -55,6 +55,7 @@ func send(t *testing.T, tr http.RoundTripper, req *http.Request) (resp *http.Res
 }
 
 func TestClientUpload(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	body := strings.Repeat("0123456789abcdef", 1<<12)
 	want := fmt.Sprintf("%s PUT %x\n", alice, sha256.Sum256([]byte(body)))
@@ -71,6 +72,7 @@ func TestClientUpload(t *testing.T) {
 }
 
 func TestClientChannelBindings(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	for name, test := range map[string]struct {
 		cert   interop.CertKind
@@ -96,6 +98,7 @@ func TestClientChannelBindings(t *testing.T) {
 }
 
 func TestClientCrossRealm(t *testing.T) {
+	leavesNothing(t)
 	a := interop.NewMIT(t, interop.MITOptions{Realm: "A.TEST"})
 	b := interop.NewMIT(t, interop.MITOptions{Realm: "B.TEST"})
 	interop.Trust(t, a, b)
@@ -113,6 +116,7 @@ func TestClientCrossRealm(t *testing.T) {
 // and a client without a credential, on a page where Apache takes whoever holds
 // a connection for whoever authenticated on it.
 func TestClientIdentitiesNeverCross(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	for _, url := range []string{bed.Apache.HTTP + interop.PathBound, bed.Apache.HTTPS + interop.PathBound} {
 		base := bed.Apache.Transport()

@@ -61,6 +61,7 @@ func waitUntil(t *testing.T, what string, ok func() bool) {
 // else share one http.Transport, two hundred at a time, on a page where Apache
 // takes whoever holds a connection for whoever has authenticated on it.
 func TestBoundUnderLoad(t *testing.T) {
+	leavesNothing(t)
 	for _, scheme := range schemes {
 		t.Run(scheme.name, func(t *testing.T) {
 			bed := interop.Shared(t)
@@ -119,6 +120,7 @@ func TestBoundUnderLoad(t *testing.T) {
 // TestKinitAsSomebodyElse rewrites the credential cache under a running
 // Transport, and takes it away.
 func TestKinitAsSomebodyElse(t *testing.T) {
+	leavesNothing(t)
 	for _, scheme := range schemes {
 		t.Run(scheme.name, func(t *testing.T) {
 			bed := interop.Shared(t)
@@ -180,6 +182,7 @@ func TestKinitAsSomebodyElse(t *testing.T) {
 // TestKinitUnderLoad rewrites the cache while requests are under way. Each is of
 // one of the two, and of whom its token was.
 func TestKinitUnderLoad(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	caches := []string{bed.Alice(t), bed.Bob(t)}
 	path := t.TempDir() + "/krb5cc"

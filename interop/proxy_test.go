@@ -36,6 +36,7 @@ func throughSquid(t *testing.T, squid *interop.Squid, setup func(*negotiate.Tran
 
 // TestProxyBothLayers authenticates to Squid and through it to Apache.
 func TestProxyBothLayers(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	squid := interop.NewSquid(t, interop.SquidOptions{KDC: bed.KDC})
 	for _, base := range []string{bed.Apache.HTTP, bed.Apache.HTTPS} {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,8 +15,12 @@ import (
 	"testing"
 )
 
-//go:embed samba_setup.py
-var sambaSetup string
+var (
+	//go:embed samba_setup.py
+	sambaSetup string
+	//go:embed samba_accept.py
+	sambaAccept string
+)
 
 // sambaHost is where the domain controller listens. It does not take 127.0.0.1.
 const sambaHost = "127.0.0.10"
@@ -191,6 +196,18 @@ func (s *Samba) close() {
 	}
 	s.dir.remove()
 }
+
+// Accept has the domain controller itself accept a SPNEGO token, by Samba's own
+// library and with its machine account, whose services are those of [Samba.Host].
+// It returns the client's account.
+func (s *Samba) Accept(tb testing.TB, token []byte) (account string, err error) {
+	tb.Helper()
+	out, err := PythonE(tb, s.Env(""), sambaAccept, s.smb, hex.EncodeToString(token))
+	return strings.TrimSpace(out), err
+}
+
+// Host is the name of the domain controller.
+func (s *Samba) Host() string { return "dc1." + s.Domain }
 
 // Env is the environment for a Kerberos program of this realm; see [MIT.Env].
 func (s *Samba) Env(ccache string) []string {

@@ -85,6 +85,7 @@ func whoami(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestServerCurl(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	url, cert := serveHandler(t, bed.KDC.Config, bed.KDC.ServiceKeytab(t, "HTTP/"+serverHost), serverHost, negotiate.BindingIgnore)
 	env := bed.KDC.Env(bed.Alice(t))
@@ -106,6 +107,7 @@ func TestServerCurl(t *testing.T) {
 }
 
 func TestServerRequestsKerberos(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	url, cert := serveHandler(t, bed.KDC.Config, bed.KDC.ServiceKeytab(t, "HTTP/"+serverHost), serverHost, negotiate.BindingIgnore)
 	got := interop.RequestsKerberosGet(t, bed.KDC.Env(bed.Alice(t)), url, "required", cert.CA)
@@ -115,6 +117,7 @@ func TestServerRequestsKerberos(t *testing.T) {
 }
 
 func TestServerChannelBindings(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	env := bed.KDC.Env(bed.Alice(t))
 	for _, policy := range []negotiate.BindingPolicy{negotiate.BindingVerify, negotiate.BindingRequire} {
@@ -136,6 +139,7 @@ func TestServerChannelBindings(t *testing.T) {
 }
 
 func TestServerDelegation(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	url, cert := serveHandler(t, bed.KDC.Config, bed.KDC.ServiceKeytab(t, "HTTP/"+serverHost), serverHost, negotiate.BindingRequire)
 	got := interop.DelegatingGet(t, bed.KDC.Env(bed.Alice(t)), url, cert.CA, endPoint(cert))
@@ -147,6 +151,7 @@ func TestServerDelegation(t *testing.T) {
 // TestServerForeignTickets has the Handler and the Transport meet with tickets
 // of the other KDCs.
 func TestServerForeignTickets(t *testing.T) {
+	leavesNothing(t)
 	t.Run("Heimdal", func(t *testing.T) {
 		kdc := interop.NewHeimdal(t, interop.HeimdalOptions{})
 		kdc.AddUser(t, "alice", "pw")

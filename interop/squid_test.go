@@ -10,6 +10,7 @@ import (
 )
 
 func TestSquid(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	kdc := interop.NewMIT(t, interop.MITOptions{Realm: "PROXY.TEST"})
 	kdc.AddPrincipal(t, "alice", interop.PrincipalOptions{Password: "pw"})

@@ -103,6 +103,7 @@ func eachScheme(t *testing.T, setup func(*negotiate.Transport), test func(t *tes
 }
 
 func TestTransportGet(t *testing.T) {
+	leavesNothing(t)
 	eachScheme(t, func(tr *negotiate.Transport) { tr.Mutual = negotiate.MutualRequired }, func(t *testing.T, s *session, base, proto string) {
 		query := "?" + s.bed.KDC.Unique()
 		page, resp, x := s.get(t, base+"/"+query)
@@ -120,6 +121,7 @@ func TestTransportGet(t *testing.T) {
 }
 
 func TestTransportOpportunistic(t *testing.T) {
+	leavesNothing(t)
 	setup := func(tr *negotiate.Transport) {
 		tr.Opportunistic, tr.Mutual = negotiate.OpportunisticAlways, negotiate.MutualRequired
 	}
@@ -138,6 +140,7 @@ func TestTransportOpportunistic(t *testing.T) {
 }
 
 func TestTransportRawKRB5(t *testing.T) {
+	leavesNothing(t)
 	eachScheme(t, func(tr *negotiate.Transport) { tr.Mechanism, tr.Mutual = gss.MechKRB5, negotiate.MutualRequired }, func(t *testing.T, s *session, base, _ string) {
 		page, _, x := s.get(t, base+"/")
 		if !strings.Contains(page, "You are "+alice+".") || !x.MutualVerified {
@@ -147,6 +150,7 @@ func TestTransportRawKRB5(t *testing.T) {
 }
 
 func TestTransportDelegation(t *testing.T) {
+	leavesNothing(t)
 	eachScheme(t, func(tr *negotiate.Transport) { tr.Delegation = negotiate.DelegateAlways }, func(t *testing.T, s *session, base, _ string) {
 		_, resp, x := s.get(t, base+interop.PathDelegated)
 		if !x.Delegated {
@@ -163,6 +167,7 @@ func TestTransportDelegation(t *testing.T) {
 
 // TestTransportTarget reaches the server under another name than its tickets'.
 func TestTransportTarget(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	elsewhere := strings.Replace(bed.Apache.HTTP, bed.Apache.Host, "127.0.0.1", 1)
 	s := newSession(t, bed.Alice(t), nil)
@@ -183,6 +188,7 @@ func TestTransportTarget(t *testing.T) {
 // TestTransportFailures is what comes back when there is no ticket: the
 // server's own 401, and the reason.
 func TestTransportFailures(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	expired := bed.KDC.ExpiredCCache(t, interop.KinitOptions{Principal: "alice", Password: interop.AlicePassword})
 	for _, tc := range []struct {
@@ -241,6 +247,7 @@ func deadKDC(t *testing.T) string {
 // TestTransportCancel ends a request while the provider waits for a KDC that
 // swallows everything.
 func TestTransportCancel(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	conf, asked := silentKDC(t)
 	p, err := krb5.New(krb5.Options{Config: conf, CCache: bed.Alice(t)})
@@ -264,6 +271,7 @@ func TestTransportCancel(t *testing.T) {
 // TestTransportTampering puts a proxy between the client and Apache that alters
 // what proves the server's identity.
 func TestTransportTampering(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	var replayed string
 	for _, tc := range []struct {
@@ -334,6 +342,7 @@ func tamperingProxy(t *testing.T, apache *interop.Apache, alter func([]byte) []b
 
 // TestTransportTicketIsFetchedOnce counts at the KDC.
 func TestTransportTicketIsFetchedOnce(t *testing.T) {
+	leavesNothing(t)
 	kdc := interop.NewMIT(t, interop.MITOptions{})
 	kdc.AddPrincipal(t, "alice", interop.PrincipalOptions{Password: "pw"})
 	kdc.AddService(t, "HTTP/web", interop.PrincipalOptions{})
@@ -364,6 +373,7 @@ func TestTransportTicketIsFetchedOnce(t *testing.T) {
 
 // TestTransportEnctypes authenticates with each type of service key.
 func TestTransportEnctypes(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	for _, enctype := range []string{"aes256-cts-hmac-sha1-96", "aes128-cts-hmac-sha1-96", "aes256-cts-hmac-sha384-192", "aes128-cts-hmac-sha256-128"} {
 		t.Run(enctype, func(t *testing.T) {
