@@ -27,7 +27,9 @@ func newTransport(t *testing.T, config, ccache string, base *http.Transport) *ne
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &negotiate.Transport{Base: base, Provider: provider}
+	tr := &negotiate.Transport{Base: base, Provider: provider}
+	t.Cleanup(tr.CloseIdleConnections)
+	return tr
 }
 
 // get returns the answer with its body read and closed.
