@@ -38,11 +38,11 @@ const defaultMaxToken = 64 << 10
 type Handler struct {
 	// Next is called for authenticated requests. It must not be nil.
 	Next http.Handler
-	// Provider accepts the contexts. Nil is krb5, a provider of the Handler's
-	// own: see krb5.Options.
+	// Provider accepts the contexts. Nil is a provider of the Handler's own: krb5
+	// (see krb5.Options), on Windows sspi.
 	Provider gss.Provider
 	// Credential is the server's own. Nil is the provider's default: for krb5
-	// every key of the default keytab.
+	// every key of the default keytab, for sspi the account of the process.
 	Credential gss.Credential
 	// ChannelBindings says what is required of the TLS connection. The zero
 	// value, BindingIgnore, requires nothing, and lets whoever can make a client

@@ -61,7 +61,8 @@ type Transport struct {
 	// Base makes the connections. Nil is http.DefaultTransport.
 	Base http.RoundTripper
 	// Provider is the implementation of the GSS-API. Nil is krb5, with what the
-	// environment says: see krb5.Options.
+	// environment says (see krb5.Options), and on Windows sspi, with the login
+	// session.
 	Provider gss.Provider
 	// Credential is the client's own. Nil asks the provider for the default at
 	// each request, so that a new login is seen. It must be of Provider.

@@ -7,6 +7,7 @@
 #   interop/peers.sh heimdal   Heimdal, unpacked: its packages conflict with MIT's
 #   interop/peers.sh squid     Squid, unpacked: nothing of it runs as a service
 #   interop/peers.sh kcm       sssd-kcm and, unpacked, Heimdal's kcm; keyutils
+#   interop/peers.sh wine      Wine, for the provider of Windows, and its C: drive
 #   interop/peers.sh all       all of them
 #
 # Unpacked peers go to $INTEROP_PEERS, /var/cache/negotiate-interop unless set.
@@ -27,6 +28,8 @@ heimdal=(heimdal-kdc heimdal-clients libkdc2-heimdal libasn1-8-heimdal libgssapi
 kcm=(sssd-kcm keyutils)
 squid=(squid squid-common squid-langpack libecap3 libltdl7 libnfnetlink0
 	libnetfilter-conntrack3)
+
+wine=(wine wine64)
 
 updated=
 update() {
@@ -76,6 +79,22 @@ unpack() {
 	touch "$to/complete"
 }
 
+# prefix: Wine's registry and drive C:, made once in $peers/wine. Wine 8 lacks a
+# DLL that programs of Go load; see forwarder.py.
+prefix() {
+	local to=$peers/wine here
+	here=$(cd "$(dirname "$0")" && pwd)
+	[[ ! -e $to/complete ]] || return 0
+	echo "making Wine's drive C:"
+	rm -rf "$to"
+	mkdir -p "$to"
+	WINEPREFIX=$to WINEDEBUG=-all WINEDLLOVERRIDES='mscoree,mshtml=' \
+		wine wineboot --init </dev/null >"$to/log" 2>&1 || { cat "$to/log"; return 1; }
+	WINEPREFIX=$to wineserver --wait
+	python3 "$here/forwarder.py" "$to/drive_c/windows/system32/bcryptprimitives.dll" ProcessPrng=advapi32.SystemFunction036
+	touch "$to/complete"
+}
+
 (($#)) || set -- all
 for what in "$@"; do
 	case $what in
@@ -87,9 +106,13 @@ for what in "$@"; do
 		install "${kcm[@]}"
 		unpack heimdal-kcm heimdal-kcm
 		;;
-	all) "$0" base samba heimdal squid kcm ;;
+	wine)
+		install "${wine[@]}"
+		prefix
+		;;
+	all) "$0" base samba heimdal squid kcm wine ;;
 	*)
-		echo "$0: no peer is called $what: want base, samba, heimdal, squid, kcm or all" >&2
+		echo "$0: no peer is called $what: want base, samba, heimdal, squid, kcm, wine or all" >&2
 		exit 2
 		;;
 	esac
