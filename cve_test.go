@@ -77,11 +77,11 @@ func (a *attack) as(user string) {
 	}
 }
 
-// by asks with an Authorization of another scheme. Nobody but its user may be known
-// to the server.
+// by asks with an Authorization of another scheme, with a Transport that would be
+// alice. Nobody but the user of that scheme may be known to the server.
 func (a *attack) by(auth string) {
 	a.t.Helper()
-	req := newRequest(a.t, "GET", a.server.URL+"/open", nil)
+	req := newRequestAs(a.t, a.creds["alice"], a.server.URL+"/open")
 	req.Header.Set("Authorization", auth)
 	got, err := do(a.t, a.client, req)
 	if err != nil || got.Header.Get("X-Other") != auth || got.Header.Get("X-User") != "" {
