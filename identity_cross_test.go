@@ -1,11 +1,13 @@
 package negotiate
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -153,6 +155,7 @@ func TestThreeLegsAmongOthers(t *testing.T) {
 	competing.MaxConnsPerHost = 5
 	multi := s.client(t, &Transport{Base: competing, Provider: gsstest.New(gsstest.Options{Legs: 3}), Mutual: MutualOptional})
 	var wg sync.WaitGroup
+	var lost atomic.Int32
 	for i := range 60 {
 		wg.Go(func() {
 			for round := range 6 {
@@ -171,8 +174,12 @@ func TestThreeLegsAmongOthers(t *testing.T) {
 				}
 				io.Copy(io.Discard, resp.Body)
 				resp.Body.Close()
-				if resp.StatusCode != 200 {
-					x, _ := ExchangeFrom(resp)
+				if resp.StatusCode == 200 {
+					continue
+				}
+				// net/http gives up a connection whose writes take long, as on a busy
+				// machine. Then the legs must not go elsewhere.
+				if x, ok := ExchangeFrom(resp); !ok || !errors.Is(x.Err, errConnClosed) || lost.Add(1) > 5 {
 					t.Errorf("%s: status %d, %+v", req.URL.Path, resp.StatusCode, x)
 				}
 			}
@@ -192,7 +199,11 @@ func TestThreeLegsAmongOthers(t *testing.T) {
 		}
 	}
 	for conn, seq := range legs {
-		if rest := strings.NewReplacer("-+++", "", "o", "").Replace(seq); rest != "" {
+		rest := strings.NewReplacer("-+++", "", "o", "").Replace(seq)
+		if lost.Load() > 0 && (rest == "-+" || rest == "-++") && strings.HasSuffix(seq, rest) {
+			continue
+		}
+		if rest != "" {
 			t.Errorf("connection %d carried %s", conn, seq)
 		}
 	}
