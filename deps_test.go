@@ -35,7 +35,7 @@ var layers = map[string][]string{
 	"compat":      {"", "gss", "internal", "krb5", "sspi"},
 	"cmd":         {"", "gss", "internal", "krb5", "sspi", "libgssapi"},
 	"examples":    {"", "gss", "krb5", "sspi", "libgssapi", "krbtest", "compat"},
-	"interop":     {"", "gss", "internal", "krb5", "krbtest"},
+	"interop":     {"", "gss", "gss/gsstest", "internal", "krb5", "libgssapi", "sspi", "krbtest"},
 }
 
 // forbidden are imports from outside that a part must not have, not even

@@ -28,6 +28,14 @@
 // NewMIT, NewApache, NewHeimdal, NewSamba, NewSquid and NewAcceptor, a server
 // over MIT's library that checks channel bindings.
 //
+// # Providers in processes of their own
+//
+// TestMatrix has each provider meet each, and docs/interop.md shows what came of
+// it. A provider runs in the program gsspeer, on this system or as a Windows
+// program under Wine, and the test talks to it by package remote, whose
+// documentation has the protocol. A further provider is a line in sides, and in
+// gsspeer's makers.
+//
 // # Environment
 //
 //	INTEROP_KEEP=1      keep the folders and print where they are

@@ -535,6 +535,7 @@ func TestDelegatedForgeries(t *testing.T) {
 		without bool     // the context comes about without
 	}{
 		{"under the session key", func(f *forgery) []byte { tkt, info := newTGT(alice); return f.cred(f.session, tkt, info) }, nil, false},
+		{"not encrypted by itself, as Heimdal sends it", func(f *forgery) []byte { tkt, info := newTGT(alice); return f.cred(nil, tkt, info) }, nil, false},
 		{"under the sub-key", func(f *forgery) []byte {
 			f.auth.Subkey = krbmsg.EncryptionKey{Type: int32(subkey.Type()), Value: subkey.Bytes()}
 			tkt, info := newTGT(alice)

@@ -144,10 +144,14 @@ func (f *forgery) ccache() string {
 	return path
 }
 
-// cred is a KRB-CRED with a ticket.
+// cred is a KRB-CRED with a ticket; with no key it is not encrypted.
 func (f *forgery) cred(key *etype.Key, ticket krbmsg.Ticket, info krbmsg.CredInfo) []byte {
 	f.tb.Helper()
 	part := krbmsg.EncCredPart{Info: []krbmsg.CredInfo{info}}
-	msg := krbmsg.Cred{Tickets: []krbmsg.Ticket{ticket}, Enc: f.encrypt(key, krbmsg.UsageCredPart, part.Append(nil))}
+	enc := krbmsg.EncryptedData{Cipher: part.Append(nil)}
+	if key != nil {
+		enc = f.encrypt(key, krbmsg.UsageCredPart, enc.Cipher)
+	}
+	msg := krbmsg.Cred{Tickets: []krbmsg.Ticket{ticket}, Enc: enc}
 	return msg.Append(nil)
 }

@@ -36,7 +36,9 @@ func sealCred(tgt *kdcclient.Ticket, key *etype.Key) ([]byte, error) {
 }
 
 // openCred reads a KRB-CRED with the session key, or with the initiator's
-// sub-key, as some initiators encrypt it.
+// sub-key, as some initiators encrypt it. The message has to come out of an
+// authenticator, which is encrypted itself: Heimdal does not encrypt it once more
+// (RFC 4120, section 5.8.1).
 func openCred(b []byte, keys ...*etype.Key) ([]*kdcclient.Ticket, error) {
 	msg, err := krbmsg.ParseCred(b)
 	if err != nil {
@@ -70,7 +72,13 @@ func openCred(b []byte, keys ...*etype.Key) ([]*kdcclient.Ticket, error) {
 	return out, nil
 }
 
+// etypeNull is the number of "not encrypted" (RFC 4120, section 5.8.1).
+const etypeNull = 0
+
 func openCredPart(msg *krbmsg.Cred, keys []*etype.Key) (krbmsg.EncCredPart, error) {
+	if msg.Enc.EType == etypeNull {
+		return krbmsg.ParseEncCredPart(msg.Enc.Cipher)
+	}
 	for _, key := range keys {
 		if key == nil || int32(key.Type()) != msg.Enc.EType {
 			continue
