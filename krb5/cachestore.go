@@ -118,7 +118,7 @@ func (l *login) continues(cache *ccache.Cache) bool {
 	l.mu.Lock()
 	base := l.base
 	l.mu.Unlock()
-	return base != nil && l.client.Equal(cache.Principal) && l.offset == cache.KDCOffset &&
+	return base != nil && l.client.Equal(cache.Principal) && l.offset == l.p.offsetOf(cache) &&
 		containsTicket(cache.Creds, base)
 }
 
@@ -148,7 +148,7 @@ func containsTicket(creds []ccache.Credential, raw []byte) bool {
 // in with the client keytab if the cache is the default one.
 func (p *Provider) loginFromCache(cache *ccache.Cache, store ccache.Store, label string) *login {
 	l := newLogin(p, cache.Principal, "the cache "+label)
-	l.offset = cache.KDCOffset
+	l.offset = p.offsetOf(cache)
 	l.home = store
 	l.relogin = func(ctx context.Context, last *kdcclient.Ticket) (*kdcclient.Ticket, error) {
 		now, err := p.loginFromStore(ctx, store, label)
@@ -167,7 +167,7 @@ func (p *Provider) loginFromCache(cache *ccache.Cache, store ccache.Store, label
 			err = l.nothingNew(last)
 		}
 		if s := p.clientKeytabFor(label, l.client); s != nil {
-			return p.logIn(ctx, l.client, s, l.forwardable.Load())
+			return l.logIn(ctx, s)
 		}
 		return nil, err
 	}
@@ -197,7 +197,10 @@ func (l *login) addKnown(t *kdcclient.Ticket) {
 	}
 	// A ticket by which another realm leads back to the client's own is no
 	// substitute for the client's own one.
-	if realm := realmOf(t); realm != l.client.Realm || t.Server.Realm == realm {
+	switch realm := realmOf(t); {
+	case realm != l.client.Realm:
+		l.addLonger(crossKey(realm), t)
+	case t.Server.Realm == realm:
 		l.addLonger(tgtKey(realm), t)
 	}
 }

@@ -77,7 +77,7 @@ func (p *Provider) loginWithSecret(client principal.Name, s secret) *login {
 	l.logsIn = true
 	l.wipe = s.wipe
 	l.relogin = func(ctx context.Context, _ *kdcclient.Ticket) (*kdcclient.Ticket, error) {
-		return p.logIn(ctx, client, s, l.forwardable.Load())
+		return l.logIn(ctx, s)
 	}
 	return l
 }

@@ -87,16 +87,6 @@ func TestLoginRefused(t *testing.T) {
 			}
 		})
 	}
-	t.Run("clock", func(t *testing.T) {
-		kdc.SetFault(krbtest.SkewedClock(time.Hour))
-		defer kdc.SetFault(krbtest.Fault{})
-		c, err := p.FromPassword("alice", "alice's password")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _, err = initiate(t.Context(), t, p, gss.InitiateOptions{Credential: c})
-		wantError(t, err, []error{gss.ErrFailure, krbmsg.ErrSkew}, "cannot log in as alice@KRB.TEST", "set this machine's clock, which says 20", "where the KDC's says 20")
-	})
 	t.Run("type", func(t *testing.T) {
 		strict := provider(t, kdc, func(o *krb5.Options) {
 			o.Config = config(t, []string{kdc.Addr()}, " permitted_enctypes = aes256-cts-hmac-sha1-96", "")
@@ -227,7 +217,7 @@ func TestAcquireErrors(t *testing.T) {
 		{"empty collection, anybody", p, gss.CredentialOptions{CCache: "DIR:" + collection}, gss.ErrNoCred, []string{"DIR:" + collection, "kinit"}},
 		{"no realm", noRealm, gss.CredentialOptions{Name: gss.User("alice"), Password: "x"}, gss.ErrInvalidName, []string{`"alice"`, "default_realm", "@REALM"}},
 		{"password of nobody", p, gss.CredentialOptions{Password: "x"}, gss.ErrInvalidName, []string{"name a principal"}},
-		{"bad name", p, gss.CredentialOptions{Name: gss.User("a@b@c"), Password: "x"}, gss.ErrInvalidName, []string{"a@b@c", "second @"}},
+		{"bad name", p, gss.CredentialOptions{Name: gss.User("a@b@c@d"), Password: "x"}, gss.ErrInvalidName, []string{"a@b@c@d", "second @"}},
 		{"name of a strange type", p, gss.CredentialOptions{Name: gss.Name{Type: 99, Value: "x"}, Password: "x"}, gss.ErrBadNameType, []string{`"x"`}},
 		{"no client keytab", p, gss.CredentialOptions{Keytab: missing}, gss.ErrNoCred, []string{"no keytab " + missing, "ktadd", "KRB5_CLIENT_KTNAME"}},
 		{"garbage in the client keytab", p, gss.CredentialOptions{Keytab: garbage}, gss.ErrNoCred, []string{garbage, "not a keytab"}},

@@ -104,7 +104,6 @@ func TestKDCFaults(t *testing.T) {
 		{"garbage", krbtest.Garbage(), []error{gss.ErrFailure, kdcclient.ErrUnreachable}, []string{"no message of Kerberos"}},
 		{"truncated", krbtest.Truncated(), []error{gss.ErrFailure, kdcclient.ErrUnreachable}, []string{"no message of Kerberos"}},
 		{"wrong realm", krbtest.WrongRealm("OTHER.TEST"), []error{gss.ErrFailure, krbmsg.ErrWrongRealm}, []string{"another realm"}},
-		{"clock ahead", krbtest.SkewedClock(time.Hour), []error{gss.ErrFailure, krbmsg.ErrSkew}, []string{"set this machine's clock, which says 20", "where the KDC's says 20"}},
 		{"clock behind", krbtest.SkewedClock(-time.Hour), []error{gss.ErrFailure}, []string{"no ticket for " + service}},
 		{"out of service", krbtest.Fail(29), []error{gss.ErrFailure, kdcclient.ErrUnreachable}, []string{"the KDC is not available"}},
 		{"ticket expired", krbtest.Fail(32), []error{gss.ErrCredentialsExpired, krbmsg.ErrTktExpired}, []string{"run kinit"}},
@@ -199,7 +198,4 @@ func TestNoKDC(t *testing.T) {
 	p := provider(t, kdc, func(o *krb5.Options) { o.Config = config(t, nil, "", "") })
 	_, _, err := initiate(t.Context(), t, p, gss.InitiateOptions{})
 	wantError(t, err, []error{kdcclient.ErrUnreachable}, "no KDC is known for realm KRB.TEST", "[realms]", "dns_lookup_kdc")
-	p = provider(t, kdc, func(o *krb5.Options) { o.Config = config(t, []string{"https://proxy.krb.test/KdcProxy"}, "", "") })
-	_, _, err = initiate(t.Context(), t, p, gss.InitiateOptions{})
-	wantError(t, err, []error{kdcclient.ErrUnreachable}, "https://proxy.krb.test/KdcProxy", "not supported")
 }

@@ -34,6 +34,7 @@ type login struct {
 	homeName string
 	// offset is how far the KDC's clock is ahead of ours.
 	offset time.Duration
+	clock  kdcClock
 	// proxy says that the login is of a user whom a service goes on for; nil: it
 	// is the client's own.
 	proxy *proxy
@@ -67,7 +68,8 @@ type ticketUse uint8
 
 const (
 	useService            ticketUse = iota // a ticket for the named service
-	useTGT                                 // a ticket-granting ticket for realm
+	useTGT                                 // the login's own ticket-granting ticket
+	useCross                               // a ticket-granting ticket for another realm
 	useForwarded                           // a ticket-granting ticket to hand to the named service
 	useEvidence                            // a service's ticket to itself in the name of this user
 	useEnterpriseEvidence                  // the same, of a user by an enterprise name
@@ -87,7 +89,13 @@ func keyOf(use ticketUse, n principal.Name) ticketKey {
 	return k
 }
 
+// tgtKey is the key of the login's own ticket-granting ticket, by the realm of
+// its client. A KDC may refer the client to another realm for it.
 func tgtKey(realm string) ticketKey { return ticketKey{use: useTGT, realm: realm} }
+
+// crossKey is the key of a ticket-granting ticket for a realm to which another
+// one led.
+func crossKey(realm string) ticketKey { return ticketKey{use: useCross, realm: realm} }
 
 // ticketCall is a ticket, or the fetching of it. Before done is closed only
 // the goroutine that fetches may touch the rest.
@@ -119,9 +127,6 @@ func newLogin(p *Provider, client principal.Name, source string) *login {
 	return &login{p: p, client: client, source: source, tickets: make(map[ticketKey]*ticketCall)}
 }
 
-// now is the time by the KDC's clock, as far as it is known.
-func (l *login) now() time.Time { return l.p.now().Add(l.offset) }
-
 // authenticatorTime returns a time that no other authenticator of this login
 // has, in whole microseconds: it is what ties an acceptor's answer to one of
 // them.
@@ -137,13 +142,6 @@ func (l *login) authenticatorTime() time.Time {
 			return time.UnixMicro(next)
 		}
 	}
-}
-
-// kdc is the client of KDCs, by their clock.
-func (l *login) kdc() *kdcclient.Client {
-	c := l.p.kdc
-	c.Now = l.now
-	return &c
 }
 
 // add stores a ticket.
@@ -187,7 +185,7 @@ func (l *login) evict() {
 		if len(l.tickets) <= maxTickets-maxTickets/16 {
 			return
 		}
-		if c.isDone() && key.use != useTGT {
+		if c.isDone() && key.use != useTGT && key.use != useCross {
 			delete(l.tickets, key)
 		}
 	}

@@ -19,7 +19,7 @@ func (p *Provider) FromCCacheBytes(b []byte) (gss.Credential, error) {
 		return nil, noCred("the credential cache %s: %w", inMemory, err)
 	}
 	l := newLogin(p, cache.Principal, "the cache "+inMemory)
-	l.offset = cache.KDCOffset
+	l.offset = p.offsetOf(cache)
 	l.addAll(cache)
 	return loginCredential{l}, nil
 }

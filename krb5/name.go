@@ -52,7 +52,7 @@ func (p *Provider) clientName(n gss.Name) (name principal.Name, err error) {
 			name.Realm = p.conf.DefaultRealm
 		}
 	case gss.NameUser, gss.NamePrincipal:
-		if name, err = principal.Parse(n.Value, p.conf.DefaultRealm); err != nil {
+		if name, err = principal.ParseClient(n.Value, p.conf.DefaultRealm); err != nil {
 			return name, badName(op, n, err.Error())
 		}
 	case gss.NameNone:
@@ -61,7 +61,7 @@ func (p *Provider) clientName(n gss.Name) (name principal.Name, err error) {
 		return name, unknownNameType(op, n)
 	}
 	if name.Realm == "" {
-		return name, badName(op, n, "it has no realm, and krb5.conf no default_realm: add @REALM")
+		return name, badName(op, n, "it has no realm, and "+p.confName()+" no default_realm: add @REALM")
 	}
 	return name, nil
 }

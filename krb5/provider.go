@@ -2,9 +2,12 @@ package krb5
 
 import (
 	"context"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -101,12 +104,17 @@ func loadProfile(paths string, env profile.Environment) (*profile.Profile, error
 	if paths == "" {
 		return profile.Default(env.Getenv)
 	}
-	return profile.Default(func(name string) string {
+	prof, err := profile.Default(func(name string) string {
 		if name == "KRB5_CONFIG" {
 			return paths
 		}
 		return env.Getenv(name)
 	})
+	if missing := prof.Missing(); err == nil && len(missing) > 0 {
+		// The program names it, where an environment may be inherited.
+		return nil, fmt.Errorf("there is no %s: %w", strings.Join(missing, ", "), fs.ErrNotExist)
+	}
+	return prof, err
 }
 
 func newProvider(o Options, conf *profile.Config, env profile.Environment) *Provider {
@@ -134,7 +142,8 @@ func newProvider(o Options, conf *profile.Config, env profile.Environment) *Prov
 		p.log = o.Logger.With(slog.String("logger", "negotiate.gss"))
 	}
 	p.kdc = kdcclient.Client{
-		Servers: p.servers, Dial: o.Dial, UDPLimit: conf.UDPPreferenceLimit,
+		Servers: p.servers, Primaries: p.primaries, Memory: new(kdcclient.Memory),
+		Dial: o.Dial, TLS: p.proxyTLS, UDPLimit: conf.UDPPreferenceLimit,
 		AttemptTimeout: conf.KDCTimeout, Timeout: conf.RequestTimeout, Now: o.Now,
 	}
 	for _, w := range conf.Warnings {

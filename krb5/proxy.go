@@ -25,7 +25,7 @@ type proxy struct {
 // l. It ends with the evidence, unless relogin is set.
 func (l *login) proxyLogin(evidence *kdcclient.Ticket, source string) *login {
 	u := newLogin(l.p, evidence.Client, source)
-	u.offset = l.offset
+	u.offset = l.ahead()
 	u.proxy = &proxy{service: l}
 	u.relogin = func(_ context.Context, last *kdcclient.Ticket) (*kdcclient.Ticket, error) {
 		if u.validAt(last, u.now()) {

@@ -2,71 +2,11 @@ package krb5
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net"
 	"net/netip"
-	"strconv"
 	"strings"
 
-	"github.com/go-negotiate/negotiate/internal/kdcclient"
 	"github.com/go-negotiate/negotiate/internal/principal"
 )
-
-// servers lists the KDCs of a realm: those of [realms], or else those that the
-// DNS names (RFC 4120, section 7.2.3.2) unless krb5.conf forbids it.
-func (p *Provider) servers(ctx context.Context, realm string) ([]kdcclient.Server, error) {
-	var out []kdcclient.Server
-	proxy := ""
-	for _, s := range p.conf.Realm(realm).KDCs {
-		if s.Proto == "https" {
-			proxy = s.URL
-			continue
-		}
-		out = append(out, kdcclient.Server{Network: s.Proto, Address: net.JoinHostPort(s.Host, strconv.Itoa(int(s.Port)))})
-	}
-	switch {
-	case len(out) > 0:
-		return out, nil
-	case proxy != "":
-		return nil, fmt.Errorf("%w: krb5.conf names %s for realm %s, and KDC proxies are not supported here: add a kdc that is reached over UDP or TCP", kdcclient.ErrUnreachable, proxy, realm)
-	case p.conf.DNSLookupKDC && isDomain(realm):
-		return p.serversByDNS(ctx, realm)
-	}
-	return nil, nil
-}
-
-// isDomain reports whether a realm is named like a domain, so that the DNS may
-// know it.
-func isDomain(realm string) bool {
-	return strings.Contains(realm, ".") && !strings.ContainsAny(realm, "/: \x00")
-}
-
-func (p *Provider) serversByDNS(ctx context.Context, realm string) ([]kdcclient.Server, error) {
-	var out []kdcclient.Server
-	var failures []error
-	for _, network := range [...]string{"udp", "tcp"} {
-		_, records, err := p.opts.Resolver.LookupSRV(ctx, "kerberos", network, realm+".")
-		if err != nil {
-			failures = append(failures, err)
-			continue
-		}
-		for _, r := range records {
-			host := strings.TrimSuffix(r.Target, ".")
-			if host == "" { // "no such service here" (RFC 2782)
-				continue
-			}
-			out = append(out, kdcclient.Server{Network: network, Address: net.JoinHostPort(host, strconv.Itoa(int(r.Port)))})
-		}
-	}
-	if len(out) == 0 && len(failures) > 0 {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		return nil, fmt.Errorf("%w: krb5.conf names no KDC of realm %s and the DNS knows none: %w", kdcclient.ErrUnreachable, realm, errors.Join(failures...))
-	}
-	return out, nil
-}
 
 // fallbackRealm guesses the realm of a host-based service that the client's own
 // realm does not know: by the DNS, where krb5.conf allows that, and then by the

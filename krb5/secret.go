@@ -2,7 +2,6 @@ package krb5
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/go-negotiate/negotiate/gss"
@@ -107,22 +106,22 @@ func (p *Provider) fromSecret(client principal.Name, s secret) gss.Credential {
 
 // logIn gets a ticket-granting ticket with a secret, a forwardable one also where
 // krb5.conf does not ask for that if need be.
-func (p *Provider) logIn(ctx context.Context, client principal.Name, s secret, forwardable bool) (*kdcclient.Ticket, error) {
+func (l *login) logIn(ctx context.Context, s secret) (*kdcclient.Ticket, error) {
 	ids, err := s.etypes()
 	if err != nil {
 		return nil, noCred("%w", err)
 	}
-	o := p.conf.TicketOptionsOf(client.Realm)
-	t, err := p.kdc.AS(ctx, kdcclient.ASRequest{
-		Client:    client,
+	o := l.p.conf.TicketOptionsOf(l.client.Realm)
+	t, err := l.kdc().AS(ctx, kdcclient.ASRequest{
+		Client:    l.client,
 		Key:       s.key,
 		ETypes:    ids,
-		Options:   asOptions(o, forwardable),
+		Options:   asOptions(o, l.forwardable.Load()),
 		Lifetime:  o.TicketLifetime,
 		RenewLife: o.RenewLifetime,
 	})
 	if err != nil {
-		return nil, p.explainLogin(err, client, s)
+		return nil, l.p.explainLogin(err, l.client, s)
 	}
 	s.accepted()
 	return t, nil
@@ -140,30 +139,4 @@ func asOptions(o profile.TicketOptions, forwardable bool) uint32 {
 		options |= krbmsg.OptCanonicalize
 	}
 	return options
-}
-
-// explainLogin makes a *gss.Error that tells a person why a login failed, and
-// what to do.
-func (p *Provider) explainLogin(err error, client principal.Name, s secret) error {
-	if isContextError(err) {
-		return err
-	}
-	major, hint := gss.ErrFailure, ""
-	switch {
-	case errors.Is(err, krbmsg.ErrPreauthFailed):
-		major, hint = gss.ErrDefectiveCredential, "; "+s.hint()
-	case errors.Is(err, krbmsg.ErrCPrincipalUnknown):
-		major, hint = gss.ErrDefectiveCredential, "; check the name, and the realm's in capital letters"
-	case errors.Is(err, krbmsg.ErrClientRevoked), errors.Is(err, krbmsg.ErrNameExp):
-		major, hint = gss.ErrDefectiveCredential, "; the realm's administrator can unlock it"
-	case errors.Is(err, krbmsg.ErrKeyExpired):
-		major, hint = gss.ErrCredentialsExpired, "; change it with kpasswd"
-	case errors.Is(err, krbmsg.ErrWrongRealm):
-		major, hint = gss.ErrDefectiveCredential, "; name the realm in the principal, or set canonicalize = true in krb5.conf"
-	case errors.Is(err, krbmsg.ErrETypeNoSupp):
-		hint = "; compare the principal's keys in the KDC with permitted_enctypes in krb5.conf"
-	case errors.Is(err, krbmsg.ErrSkew):
-		hint = clocks(err, p.now())
-	}
-	return failure(major, "acquire", "cannot log in as %s with %s: %w%s", client, s, err, hint)
 }

@@ -91,7 +91,7 @@ func (l *login) serviceInRealm(ctx context.Context, own *kdcclient.Ticket, targe
 		if tgt == own {
 			// Another realm's KDC is asked for this service only: what it says of
 			// a third realm must not serve for other services there.
-			l.add(tgtKey(next), t)
+			l.add(crossKey(next), t)
 		}
 		tgt = t
 	}
@@ -126,7 +126,7 @@ func (l *login) tgtFor(ctx context.Context, own *kdcclient.Ticket, realm string)
 	if realm == realmOf(own) {
 		return own, nil
 	}
-	return l.get(ctx, tgtKey(realm), func(ctx context.Context) (*kdcclient.Ticket, error) {
+	return l.get(ctx, crossKey(realm), func(ctx context.Context) (*kdcclient.Ticket, error) {
 		return l.crossRealm(ctx, own, realm)
 	})
 }

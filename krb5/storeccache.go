@@ -46,7 +46,7 @@ func (l *login) asCache() *ccache.Cache {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	own := tgtKey(l.client.Realm)
-	cache := &ccache.Cache{Principal: l.client, KDCOffset: l.offset}
+	cache := &ccache.Cache{Principal: l.client, KDCOffset: l.ahead()}
 	if c := l.tickets[own]; c != nil && c.isDone() && c.ticket != nil {
 		cache.Creds = append(cache.Creds, credentialOf(c.ticket))
 	}

@@ -30,7 +30,7 @@ func (l *login) writeBack(ctx context.Context, key ticketKey, t *kdcclient.Ticke
 	switch {
 	case key == tgtKey(l.client.Realm):
 		err = l.writeTGT(ctx, t)
-	case key.use == useService || key.use == useTGT:
+	case key.use == useService || key.use == useCross:
 		if err = l.writeTicket(ctx, t); errors.Is(err, ccache.ErrOtherClient) {
 			return // somebody else has logged in meanwhile
 		}
@@ -73,7 +73,7 @@ func (l *login) writeTGT(ctx context.Context, t *kdcclient.Ticket) error {
 	if err != nil {
 		return err
 	}
-	next := &ccache.Cache{Principal: l.client, KDCOffset: l.offset, Creds: []ccache.Credential{credentialOf(t)}}
+	next := &ccache.Cache{Principal: l.client, KDCOffset: l.ahead(), Creds: []ccache.Credential{credentialOf(t)}}
 	have, _, err := store.Read(ctx)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

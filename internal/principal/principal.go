@@ -157,6 +157,34 @@ func Parse(s, defaultRealm string) (Name, error) {
 	return n, nil
 }
 
+// ParseClient is [Parse] for the name of a client, which may be an enterprise
+// name, such as a user principal name of Active Directory: "user@domain@REALM",
+// where the last "@" is before the realm, or "user\\@domain" in the default realm
+// (RFC 6806, section 5). It is of type NT-ENTERPRISE.
+func ParseClient(s, defaultRealm string) (Name, error) {
+	n, err := Parse(enterprise(s), defaultRealm)
+	if err == nil && len(n.Components) == 1 && strings.Contains(n.Components[0], "@") {
+		n.Type = TypeEnterprise
+	}
+	return n, err
+}
+
+// enterprise escapes the first "@" of two.
+func enterprise(s string) string {
+	first := -1
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '\\':
+			i++
+		case s[i] == '@' && first < 0:
+			first = i
+		case s[i] == '@' && first > 0:
+			return s[:first] + `\` + s[first:]
+		}
+	}
+	return s
+}
+
 // split cuts s at its unescaped slashes and its one unescaped "@".
 func split(s string) (parts []string, realm string, hasRealm bool, err error) {
 	var b strings.Builder

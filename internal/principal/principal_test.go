@@ -51,6 +51,33 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+func TestParseClient(t *testing.T) {
+	for _, tc := range []struct {
+		text, realm, component string
+		typ                    int32
+	}{
+		{"alice@X.TEST", "X.TEST", "alice", principal.TypePrincipal},
+		{"alice", "DEFAULT", "alice", principal.TypePrincipal},
+		{"alice@corp.example@X.TEST", "X.TEST", "alice@corp.example", principal.TypeEnterprise},
+		{`alice\@corp.example`, "DEFAULT", "alice@corp.example", principal.TypeEnterprise},
+		{`alice\@corp.example@X.TEST`, "X.TEST", "alice@corp.example", principal.TypeEnterprise},
+		{`a\\@b@X.TEST`, "X.TEST", `a\@b`, principal.TypeEnterprise},
+	} {
+		n, err := principal.ParseClient(tc.text, "DEFAULT")
+		if err != nil || n.Realm != tc.realm || !slices.Equal(n.Components, []string{tc.component}) || n.Type != tc.typ {
+			t.Errorf("%q: got %#v, %v", tc.text, n, err)
+		}
+		if again, err := principal.ParseClient(n.String(), ""); err != nil || !again.Equal(n) || again.Type != n.Type {
+			t.Errorf("%q: its text %q gives %#v, %v", tc.text, n.String(), again, err)
+		}
+	}
+	for _, text := range []string{"", "@a@R", "a@b@", "a@b@c@d", "@R"} {
+		if n, err := principal.ParseClient(text, ""); !errors.Is(err, principal.ErrBadName) {
+			t.Errorf("%q: got %#v, %v", text, n, err)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add("alice@X.TEST")
 	f.Add(`a\/b\0/c@R`)
@@ -62,6 +89,10 @@ func FuzzParse(f *testing.F) {
 		again, err := principal.Parse(n.String(), "")
 		if err != nil || !again.Equal(n) {
 			t.Fatalf("%q gives %#v, whose text %q gives %#v, %v", s, n, n.String(), again, err)
+		}
+		client, err := principal.ParseClient(s, "")
+		if err != nil || !client.Equal(n) {
+			t.Fatalf("%q is %#v, and as a client %#v, %v", s, n, client, err)
 		}
 	})
 }

@@ -40,7 +40,8 @@ type Config struct {
 	DefaultKeytabName       string
 	DefaultClientKeytabName string
 
-	Clockskew time.Duration // default 5 minutes
+	Clockskew   time.Duration // default 5 minutes
+	KDCTimesync bool          // go by the KDC's clock where ours is wrong; default true
 
 	TicketOptions // for clients of DefaultRealm
 
@@ -81,6 +82,9 @@ const (
 func NewConfig(p *Profile, env Environment) (*Config, error) {
 	c := &Config{profile: p}
 	c.DefaultRealm, _ = p.Value("libdefaults", "default_realm")
+	if missing := p.Missing(); len(missing) > 0 {
+		c.warn("KRB5_CONFIG names %s, which does not exist: the defaults are used", strings.Join(missing, ", "))
+	}
 	d := &defaults{config: c, env: env}
 
 	fallback := d.boolean("dns_fallback", true)
@@ -96,6 +100,7 @@ func NewConfig(p *Profile, env Environment) (*Config, error) {
 	c.DefaultClientKeytabName = d.expanded("default_client_keytab_name")
 
 	c.Clockskew = d.duration("clockskew", 5*time.Minute)
+	c.KDCTimesync = d.boolean("kdc_timesync", true)
 	c.TicketOptions = d.ticketOptions(c.DefaultRealm)
 
 	c.UDPPreferenceLimit = min(d.integer("udp_preference_limit", defaultUDPLimit), maxUDPLimit)

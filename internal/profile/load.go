@@ -12,7 +12,7 @@ import (
 
 // Load reads files, the most important first. A file that does not exist or may
 // not be read is passed over, as by MIT; if that leaves none, the error says so
-// and wraps fs.ErrNotExist. Any other failure is an *[Error].
+// and wraps fs.ErrNotExist or fs.ErrPermission. Any other failure is an *[Error].
 func Load(paths []string) (*Profile, error) {
 	l := &loader{profile: &Profile{}, include: (*loader).includeFile, dir: (*loader).includeDir}
 	var skipped []error
@@ -29,8 +29,10 @@ func Load(paths []string) (*Profile, error) {
 		l.profile.roots = append(l.profile.roots, root)
 	}
 	if len(l.profile.roots) == 0 {
-		return nil, fmt.Errorf("no Kerberos configuration file can be read (%w): %w",
-			fs.ErrNotExist, errors.Join(skipped...))
+		if len(skipped) == 0 {
+			skipped = []error{fs.ErrNotExist}
+		}
+		return nil, fmt.Errorf("no Kerberos configuration file can be read: %w", errors.Join(skipped...))
 	}
 	return l.profile, nil
 }
@@ -112,26 +114,35 @@ func isConfigName(name string) bool {
 }
 
 // Default reads the files that KRB5_CONFIG lists or, without it, the system's.
-// The list is separated as PATH is. Without KRB5_CONFIG a missing file is an
-// empty profile and no error.
+// The list is separated as PATH is. Where none of the files exists, the profile
+// is empty, as MIT has it: KDCs may be found by the DNS, and who needs no
+// Kerberos need not be bothered. [Profile.Missing] then tells what KRB5_CONFIG
+// names.
 func Default(getenv func(string) string) (*Profile, error) {
-	if list := getenv("KRB5_CONFIG"); list != "" {
-		paths := slices.DeleteFunc(filepath.SplitList(list), func(s string) bool { return s == "" })
-		p, err := Load(paths)
-		if err != nil {
-			return nil, fmt.Errorf("KRB5_CONFIG=%s: %w", list, err)
-		}
-		return p, nil
+	list := getenv("KRB5_CONFIG")
+	if list == "" {
+		return loadPresent(systemPaths(getenv))
 	}
-	return loadPresent(systemPaths(getenv))
+	paths := slices.DeleteFunc(filepath.SplitList(list), func(s string) bool { return s == "" })
+	if len(paths) > 0 && !slices.ContainsFunc(paths, exists) {
+		return &Profile{missing: paths}, nil
+	}
+	p, err := Load(paths)
+	if err != nil {
+		return nil, fmt.Errorf("KRB5_CONFIG=%s: %w", list, err)
+	}
+	return p, nil
+}
+
+// exists reports whether there may be a file, also where we may not see it.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // loadPresent reads those of the files that exist, if any.
 func loadPresent(paths []string) (*Profile, error) {
-	present := slices.DeleteFunc(paths, func(path string) bool {
-		_, err := os.Stat(path)
-		return errors.Is(err, fs.ErrNotExist)
-	})
+	present := slices.DeleteFunc(paths, func(path string) bool { return !exists(path) })
 	if len(present) == 0 {
 		return &Profile{}, nil
 	}

@@ -13,6 +13,8 @@ import "slices"
 type Profile struct {
 	roots []*node // one for each file; what a file includes is part of it
 	files []string
+
+	missing []string // what KRB5_CONFIG names in vain
 }
 
 // node is a relation or, if section is set, a section with children.
@@ -31,6 +33,14 @@ func (p *Profile) Files() []string {
 		return nil
 	}
 	return slices.Clone(p.files)
+}
+
+// Missing returns the files that KRB5_CONFIG names if none of them exists.
+func (p *Profile) Missing() []string {
+	if p == nil {
+		return nil
+	}
+	return slices.Clone(p.missing)
 }
 
 // Values returns the values of all relations with a path, such as "realms",
