@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -182,4 +183,19 @@ func parseOnlyFlags(groups []group, args []string) (rest []string, err error) {
 		err = fmt.Errorf("%q is one argument too many", rest[0])
 	}
 	return nil, err
+}
+
+// setAddress takes HOST:PORT, where the host may be left out.
+func setAddress(to *string) func(string) error {
+	return func(v string) error {
+		_, port, err := net.SplitHostPort(v)
+		if err == nil {
+			_, err = net.LookupPort("tcp", port)
+		}
+		if err != nil {
+			return fmt.Errorf("%q is no HOST:PORT", v)
+		}
+		*to = v
+		return nil
+	}
 }

@@ -25,7 +25,7 @@ func (o *getOptions) transport(logger *slog.Logger) (*negotiate.Transport, error
 	}
 	provider, err := o.login.newProvider(logger)
 	if err != nil {
-		return nil, err
+		provider = brokenProvider{err}
 	}
 	return &negotiate.Transport{
 		Base:                 base,

@@ -40,7 +40,7 @@ func (o *kdcOptions) groups() []group {
 		{long: "service", value: "NAME", help: "a service such as HTTP/www.krb.test, with a random key. Repeat it for more; HTTP/localhost and HTTP/127.0.0.1 by default", set: appendString(&o.services)},
 		{long: "domain", value: "NAME", help: "a DNS domain whose hosts are in the realm. Repeat it for more; the realm's name in lower case by default", set: appendString(&o.domains)},
 		{long: "lifetime", value: "DURATION", help: "how long tickets are valid, as in 10m; 24h by default", set: setDuration(&o.lifetime)},
-		{long: "listen", value: "HOST:PORT", help: "where to listen, on UDP and TCP; 127.0.0.1 and any port by default", set: setString(&o.listen)},
+		{long: "listen", value: "HOST:PORT", help: "where to listen, on UDP and TCP; 127.0.0.1 and any port by default", set: setAddress(&o.listen)},
 		{long: "dir", value: "DIR", help: "where to put the files, which then are kept; else a temporary folder", set: setString(&o.dir)},
 		{short: "v", long: "verbose", help: "tell of each request on standard error", set: setBool(&o.verbose)},
 	}}}
@@ -91,15 +91,15 @@ func runKDC(ctx context.Context, args []string, s stdio) int {
 	if err != nil {
 		return usageError(s, "kdc", err)
 	}
+	realm, err := o.newRealm(s)
+	if err != nil {
+		return usageError(s, "kdc", err)
+	}
 	dir, remove, err := folder(o.dir)
 	if err != nil {
 		return failed(s, err)
 	}
 	defer remove()
-	realm, err := o.newRealm(s)
-	if err != nil {
-		return failed(s, err)
-	}
 	server, err := kdc.Listen(realm.Realm, o.listen)
 	if err != nil {
 		return failed(s, err)
@@ -126,6 +126,7 @@ func folder(name string) (dir string, remove func(), err error) {
 	return name, func() {}, os.MkdirAll(name, 0o700)
 }
 
+// newRealm makes the realm of the command line. Its errors are about that.
 func (o *kdcOptions) newRealm(s stdio) (*testRealm, error) {
 	options := kdc.Options{Realm: o.realm, Domains: o.domains, MaxLife: o.lifetime}
 	if o.verbose {

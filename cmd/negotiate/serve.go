@@ -35,7 +35,7 @@ func (o *serveOptions) groups() []group {
 	return []group{{"Flags", []*flag{
 		{long: "upstream", value: "URL", help: "pass requests on to this server instead of serving files", set: o.setUpstream},
 		{long: "user-header", value: "NAME", help: "with --upstream: the header that tells it who the client is; X-Remote-User by default. What a client sends under this name is dropped", set: o.setUserHeader},
-		{long: "listen", value: "HOST:PORT", help: "where to listen; 127.0.0.1:8080 by default", set: setString(&o.listen)},
+		{long: "listen", value: "HOST:PORT", help: "where to listen; 127.0.0.1:8080 by default", set: setAddress(&o.listen)},
 		{long: "keytab", value: "FILE", help: "the server's keys; else KRB5_KTNAME and krb5.conf tell", set: setString(&o.keytab)},
 		{long: "tls-cert", value: "FILE", help: "serve HTTPS with the certificates in this PEM file", set: setString(&o.cert)},
 		{long: "tls-key", value: "FILE", help: "the key of --tls-cert, in PEM", set: setString(&o.key)},

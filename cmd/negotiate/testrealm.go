@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -12,6 +13,7 @@ import (
 	"github.com/go-negotiate/negotiate/internal/kdc"
 	"github.com/go-negotiate/negotiate/internal/keytab"
 	"github.com/go-negotiate/negotiate/internal/krbmsg"
+	"github.com/go-negotiate/negotiate/internal/principal"
 )
 
 // testRealm is a realm with users and services.
@@ -24,22 +26,43 @@ type testRealm struct {
 func newTestRealm(o kdc.Options, principals, services []string) (*testRealm, error) {
 	realm, err := kdc.New(o)
 	if err != nil {
-		return nil, err
+		return nil, withoutPackage(err)
 	}
 	r := &testRealm{Realm: realm, services: services}
 	for _, p := range principals {
 		name, password, _ := strings.Cut(p, ":")
-		if err := realm.Add(kdc.Entry{Name: name, Password: password}); err != nil {
+		if err := r.add(name, password); err != nil {
 			return nil, err
 		}
 		r.users = append(r.users, name)
 	}
 	for _, name := range services {
-		if err := realm.Add(kdc.Entry{Name: name}); err != nil {
+		if err := r.add(name, ""); err != nil {
 			return nil, err
 		}
 	}
 	return r, nil
+}
+
+// add adds a principal of the realm. Of another realm, a KDC has only what
+// grants tickets across.
+func (r *testRealm) add(name, password string) error {
+	n, err := principal.Parse(name, r.Name())
+	if err != nil {
+		return err
+	}
+	if n.Realm != r.Name() && !n.IsTGS() {
+		return fmt.Errorf("%s is not in the realm %s: leave @%s out, or name that realm with --realm", n, r.Name(), n.Realm)
+	}
+	return withoutPackage(r.Add(kdc.Entry{Name: name, Password: password}))
+}
+
+// withoutPackage drops the package's name from what a person reads.
+func withoutPackage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(strings.TrimPrefix(err.Error(), "kdc: "))
 }
 
 // variable is one of a process' environment.

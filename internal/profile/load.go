@@ -128,10 +128,10 @@ func Default(getenv func(string) string) (*Profile, error) {
 		return &Profile{missing: paths}, nil
 	}
 	p, err := Load(paths)
-	if err != nil {
-		return nil, fmt.Errorf("KRB5_CONFIG=%s: %w", list, err)
+	if err != nil && !strings.Contains(err.Error(), list) {
+		err = fmt.Errorf("KRB5_CONFIG=%s: %w", list, err)
 	}
-	return p, nil
+	return p, err
 }
 
 // exists reports whether there may be a file, also where we may not see it.
