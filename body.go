@@ -87,6 +87,7 @@ func (b *requestBody) source(ctx context.Context) (io.ReadCloser, error) {
 	}
 	if b.leg != nil {
 		b.leg.over.Store(true)
+		b.leg.gate.decide()
 	}
 	if err := b.replayable(ctx); err != nil {
 		return nil, err
@@ -137,6 +138,9 @@ func (b *requestBody) finish() {
 	}
 	b.mu.Lock()
 	b.finished = true
+	if b.leg != nil {
+		b.leg.gate.decide()
+	}
 	reader := b.reader
 	b.mu.Unlock()
 	if reader == nil || reader.closed.Load() {
@@ -160,6 +164,7 @@ type bodyLeg struct {
 	body   *requestBody
 	own    io.ReadCloser // from GetBody; nil reads the source
 	at     int           // in body.kept
+	gate   bodyGate      // of a source that can be read only once
 	over   atomic.Bool   // another leg has begun
 	closed atomic.Bool
 }
@@ -170,6 +175,7 @@ func (l *bodyLeg) Read(p []byte) (int, error) {
 	if l.own != nil {
 		return l.own.Read(p)
 	}
+	l.gate.pass()
 	b := l.body
 	b.turn <- struct{}{}
 	defer func() { <-b.turn }()

@@ -36,6 +36,7 @@ func copyTransport(base *http.Transport, h1 bool) *http.Transport {
 	c.MaxConnsPerHost = 0
 	c.DisableKeepAlives = false
 	c.MaxIdleConnsPerHost = 0
+	c.ExpectContinueTimeout = cmp.Or(base.ExpectContinueTimeout, defaultExpectTimeout)
 	c.Proxy = func(req *http.Request) (*url.URL, error) {
 		if d := dialOf(req.Context()); d.tunnel == nil {
 			return d.route.proxy, nil

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptrace"
-	"slices"
 	"strings"
 	"sync"
 
@@ -43,6 +42,8 @@ type negotiation struct {
 	proxy   forwarded
 
 	stopped  bool  // the response at hand is the last
+	expected bool  // the last leg has an Expect of ours
+	plain    bool  // the server takes none
 	leftH2   bool  // the server is to be spoken to without HTTP/2 from now on
 	spoiled  bool  // n.conn may hold state of a broken context at the server
 	asked    bool  // the server has asked for Negotiate
@@ -93,7 +94,7 @@ func (n *negotiation) run() (*http.Response, error) {
 			discard(resp.Body)
 			break
 		}
-		if token == nil && n.proxy.token == nil {
+		if token == nil && n.proxy.token == nil && !n.unexpect(resp) {
 			break
 		}
 		resp, err = n.follow(resp, token)
@@ -657,6 +658,7 @@ func (n *negotiation) handOver(resp *http.Response) {
 // not sent before the server has accepted the request.
 func (n *negotiation) header(token []byte) http.Header {
 	h := n.req.Header.Clone()
+	n.expected = false
 	if n.proxy.token != nil {
 		h.Set("Proxy-Authorization", encodeToken(n.proxy.token))
 	}
@@ -664,15 +666,9 @@ func (n *negotiation) header(token []byte) http.Header {
 		h.Set("Authorization", encodeToken(token))
 		return h
 	}
-	if n.expects() && !slices.Contains(h.Values("Expect"), "100-continue") {
+	if n.expects() {
+		n.expected = true
 		h.Set("Expect", "100-continue")
 	}
 	return h
-}
-
-func (n *negotiation) expects() bool {
-	if n.c.pool == nil || !n.allowed && !n.forwards() || n.who.err != nil || !n.body.once() || !n.body.long() {
-		return false
-	}
-	return n.c.base.(*http.Transport).ExpectContinueTimeout > 0
 }

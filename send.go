@@ -84,8 +84,12 @@ func (n *negotiation) leg(token []byte) (*leg, error) {
 		l.trace.WroteHeaderField = func(string, []string) { l.wrote.Store(true) }
 		l.trace.WroteHeaders = func() { l.wrote.Store(true) }
 	}
+	header := n.header(token)
+	if once, ok := body.(*bodyLeg); ok && n.body.once() && expectsContinue(header) {
+		once.gate.watch(&l.trace)
+	}
 	l.req = n.req.WithContext(httptrace.WithClientTrace(n.ctx, &l.trace))
-	l.req.Header = n.header(token)
+	l.req.Header = header
 	l.req.Body = body
 	if n.conn != nil {
 		l.req.Close = false // the pool closes it, after the exchange

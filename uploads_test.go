@@ -182,11 +182,11 @@ func TestUploads(t *testing.T) {
 				}
 				s := serve(d.before(w.handler(d.ServeHTTP)))
 				provider := w.user("alice")
-				for _, wait := range []time.Duration{0, time.Nanosecond, time.Minute} {
+				for _, wait := range []time.Duration{-1, time.Nanosecond, time.Minute} {
 					base := w.base.Clone()
 					base.ExpectContinueTimeout = wait
 					for _, o := range []negotiate.Opportunism{negotiate.OpportunisticNever, negotiate.OpportunisticLearned, negotiate.OpportunisticAlways} {
-						if wait == 0 && o != negotiate.OpportunisticNever || (wait == time.Nanosecond || o == negotiate.OpportunisticLearned) && proto == "HTTP/2" {
+						if wait < 0 && o != negotiate.OpportunisticNever || (wait == time.Nanosecond || o == negotiate.OpportunisticLearned) && proto == "HTTP/2" {
 							continue
 						}
 						for _, limit := range []int64{uploadLimit, -1} {
