@@ -100,9 +100,7 @@ func (g *bodyGate) watch(trace *httptrace.ClientTrace) {
 		first()
 		g.set(true)
 	}
-	// This is called before net/http begins to send the body, and the other for
-	// answers such as 103, after which the final one is yet to come.
-	trace.Got100Continue = func() { g.set(false) }
+	// 100 says to go on; after another, such as 103, the answer is yet to come.
 	trace.Got1xxResponse = func(int, textproto.MIMEHeader) error {
 		g.set(false)
 		return nil

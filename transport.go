@@ -116,9 +116,12 @@ type Transport struct {
 	Allow func(*http.Request) bool
 	// MaxBodyBuffer is how much of a body without Request.GetBody is kept, in
 	// bytes, to send it again with a token. Zero is DefaultMaxBodyBuffer,
-	// negative keeps nothing. A longer body is sent with "Expect: 100-continue",
-	// if Base has an ExpectContinueTimeout, so that the server can ask for
-	// authentication before it takes the body.
+	// negative keeps nothing. A body that is longer, or whose length is not
+	// known, is sent with "Expect: 100-continue", so that the server can ask for
+	// authentication before it takes the body. One that fits is not: that would
+	// cost a round trip, and with servers that do not know Expect the whole of
+	// Base.ExpectContinueTimeout, which if zero is one second here. If that is
+	// negative, Expect is not used.
 	MaxBodyBuffer int64
 	// Logger gets a record of each step, with the attribute logger=negotiate, and
 	// logger=negotiate.gss for those of the provider. Nil logs nothing. No
