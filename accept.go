@@ -53,7 +53,7 @@ func (a *attempt) authenticate() (id *Identity, reply []byte, err error) {
 		return nil, reply, errContinue
 	}
 	defer p.sc.Close()
-	if id, err = a.identify(p.sc.Info()); err != nil {
+	if id, err = a.identify(p.sc); err != nil {
 		return nil, nil, err
 	}
 	return id, reply, nil
@@ -109,7 +109,8 @@ func (a *attempt) suspend(p *pending, reply []byte) error {
 }
 
 // identify turns a finished context into an identity.
-func (a *attempt) identify(info gss.ContextInfo) (*Identity, error) {
+func (a *attempt) identify(sc gss.SecContext) (*Identity, error) {
+	info := sc.Info()
 	id := &Identity{
 		Principal:    info.Initiator.Value,
 		Mechanism:    info.Mechanism,
@@ -117,6 +118,9 @@ func (a *attempt) identify(info gss.ContextInfo) (*Identity, error) {
 		ChannelBound: info.Flags.Has(gss.FlagChannelBound),
 		Expires:      info.Expires,
 		Delegated:    info.Delegated,
+	}
+	if authorizer, ok := sc.(gss.Authorizer); ok {
+		id.Authorization = authorizer.Authorization()
 	}
 	if err := a.checkIdentity(id); err != nil {
 		id.close()

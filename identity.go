@@ -29,6 +29,11 @@ type Identity struct {
 	// with WithCredential, to act as the client. It is closed when Handler.Next
 	// returns.
 	Delegated gss.Credential
+	// Authorization is what the mechanism says of the client beyond its name, not
+	// looked at so far; nil for nothing. For Kerberos, krb5.PACFrom reads the
+	// groups that Active Directory puts into tickets. Keep what that returns, and
+	// not this: it refers to keys.
+	Authorization gss.Authorization
 }
 
 type identityKey struct{}

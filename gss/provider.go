@@ -188,6 +188,22 @@ type ContextInfo struct {
 	Delegated Credential
 }
 
+// Authorization is what an authority says of an initiator beyond its name, as
+// the acceptor has received it: in Kerberos the authorization data of the ticket,
+// groups for example. It is opaque here. The provider's package reads it, when
+// and if a program asks: krb5.PACFrom. It stays valid when the context is closed.
+// It may refer to keys, so that it is not kept for longer than needed.
+type Authorization interface {
+	// Mechanism is the mechanism in effect.
+	Mechanism() OID
+}
+
+// Authorizer is a capability of contexts on the acceptor's side. Authorization
+// returns nil before the context is done, and where the mechanism knows of none.
+type Authorizer interface {
+	Authorization() Authorization
+}
+
 // Forgetter is a capability of contexts whose token was made from something
 // cached, such as a service ticket. Forget drops that, so that the next context
 // for the same target starts afresh: the caller's answer to a peer that has

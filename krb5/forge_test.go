@@ -28,6 +28,7 @@ type forgery struct {
 	kvno    uint32
 	key     *etype.Key // of the ticket
 	part    krbmsg.EncTicketPart
+	pacKey  *etype.Key // nil: key
 	session *etype.Key // of the authenticator
 	auth    krbmsg.Authenticator
 }

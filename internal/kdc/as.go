@@ -66,6 +66,9 @@ func (q *request) login(client, server *record, key *etype.Key, preauth bool) ([
 		padata: []krbmsg.PAData{etypeInfo2(client.current(), key.Type())},
 	}
 	g.ticket.Flags |= q.loginFlags(client, server, g, preauth)
+	if err := q.realm.authorize(&g.ticket, client); err != nil {
+		return nil, err
+	}
 	return q.reply(g)
 }
 

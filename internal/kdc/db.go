@@ -41,6 +41,7 @@ type record struct {
 	name     principal.Name
 	policy   Policy
 	versions []*keyVersion // newest first, never empty
+	rid      uint32        // its number in the domain
 }
 
 // current returns the newest keys.
@@ -83,7 +84,7 @@ func (r *Realm) Add(e Entry) error {
 	if r.records[key] != nil {
 		return fmt.Errorf("kdc: adding %s: %w", name, ErrExists)
 	}
-	r.records[key] = &record{name: name, policy: policy, versions: []*keyVersion{keys}}
+	r.records[key] = &record{name: name, policy: policy, versions: []*keyVersion{keys}, rid: r.nextRID()}
 	return nil
 }
 

@@ -67,7 +67,7 @@ func (r *Realm) Ticket(client string, o TicketOptions) (ccache.Credential, error
 	if err != nil {
 		return ccache.Credential{}, fmt.Errorf("kdc: a ticket for %s: %w", s.name, err)
 	}
-	ticket, err := g.sealTicket()
+	ticket, err := r.sealTicket(g)
 	if err != nil {
 		return ccache.Credential{}, fmt.Errorf("kdc: a ticket for %s: %w", s.name, err)
 	}
@@ -104,6 +104,9 @@ func (r *Realm) ticketGrant(c, s *record, o TicketOptions) (*grant, error) {
 	}
 	if s.policy.OKAsDelegate {
 		t.Flags |= krbmsg.FlagOKAsDelegate
+	}
+	if err := r.authorize(&t, c); err != nil {
+		return nil, err
 	}
 	return &grant{server: s.name, ticket: t, ticketKey: keys.strongest(), kvno: keys.kvno}, nil
 }

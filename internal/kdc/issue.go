@@ -40,7 +40,8 @@ func seal(key *etype.Key, usage uint32, encode func([]byte) []byte) ([]byte, err
 }
 
 // sealTicket makes the ticket of a grant.
-func (g *grant) sealTicket() (krbmsg.Ticket, error) {
+func (r *Realm) sealTicket(g *grant) (krbmsg.Ticket, error) {
+	r.sign(&g.ticket, g.ticketKey)
 	cipher, err := seal(g.ticketKey, krbmsg.UsageTicket, g.ticket.Append)
 	if err != nil {
 		return krbmsg.Ticket{}, err
@@ -57,7 +58,7 @@ func (q *request) reply(g *grant) ([]byte, error) {
 	if q.msg.Type == krbmsg.TypeTGSReq {
 		typ = krbmsg.TypeTGSRep
 	}
-	ticket, err := g.sealTicket()
+	ticket, err := q.realm.sealTicket(g)
 	if err != nil {
 		return nil, err
 	}

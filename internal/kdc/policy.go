@@ -33,6 +33,9 @@ type Policy struct {
 	// DelegateFrom are the services that may go to this one in a user's name
 	// ("resource-based constrained delegation").
 	DelegateFrom []string
+	// Groups are those that a user is in, by their numbers in the domain. The
+	// tickets of a user with groups have a PAC (MS-PAC).
+	Groups []uint32
 	// MaxLife and MaxRenew bound lifetimes further; zero does not.
 	MaxLife, MaxRenew time.Duration
 }

@@ -120,7 +120,7 @@ func TestForeignRealmCannotNameLocalClient(t *testing.T) {
 	part.Client = principal.New("A.TEST", "alice")
 	key := b.lookup(tgt.ticket.Server).current()
 	g := grant{server: tgt.ticket.Server, ticket: part, ticketKey: key.strongest(), kvno: key.kvno}
-	forged, err := g.sealTicket()
+	forged, err := b.sealTicket(&g)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestUnknownTransitedRealm(t *testing.T) {
 		part.Transited = []byte(transited)
 		key := a.lookup(tgt.ticket.Server).current()
 		g := grant{server: tgt.ticket.Server, ticket: part, ticketKey: key.strongest(), kvno: key.kvno}
-		ticket, err := g.sealTicket()
+		ticket, err := a.sealTicket(&g)
 		if err != nil {
 			t.Fatal(err)
 		}

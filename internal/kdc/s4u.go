@@ -40,6 +40,9 @@ func (q *request) s4u2self(h *header, to target, g *grant) error {
 		return err
 	}
 	g.ticket.Client = c.name
+	if err := q.realm.authorize(&g.ticket, c); err != nil {
+		return err
+	}
 	if c.policy.NoForwardable || !to.record.policy.OKToAuthAsDelegate {
 		g.ticket.Flags &^= krbmsg.FlagForwardable
 	}

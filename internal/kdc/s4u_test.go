@@ -296,7 +296,7 @@ func TestS4U2ProxyFollowsTheEvidence(t *testing.T) {
 	part.AuthData = []krbmsg.TypedData{{Type: krbmsg.ADIfRelevant, Data: []byte("of alice")}}
 	part.EndTime = noon.Add(2 * time.Hour)
 	g := grant{server: evidence.ticket.Server, ticket: part, ticketKey: front.strongest(), kvno: front.kvno}
-	ticket, err := g.sealTicket()
+	ticket, err := r.sealTicket(&g)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -183,6 +183,15 @@ func (n *negotiation) VerifyMIC(msg, mic []byte) error {
 	return p.VerifyMIC(msg, mic)
 }
 
+// Authorization is the mechanism's, once the negotiation is done; nil if it has
+// none.
+func (n *negotiation) Authorization() gss.Authorization {
+	if a, ok := n.sc.(gss.Authorizer); ok && n.established {
+		return a.Authorization()
+	}
+	return nil
+}
+
 // sameMech compares numbers of mechanisms; Kerberos 5 has two.
 func sameMech(a, b gss.OID) bool { return canonical(a) == canonical(b) }
 
