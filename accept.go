@@ -52,10 +52,11 @@ func (a *attempt) authenticate() (id *Identity, reply []byte, err error) {
 		}
 		return nil, reply, errContinue
 	}
-	defer p.sc.Close()
 	if id, err = a.identify(p.sc); err != nil {
+		p.sc.Close()
 		return nil, nil, err
 	}
+	id.sc = p.sc
 	return id, reply, nil
 }
 

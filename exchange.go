@@ -46,6 +46,8 @@ type Exchange struct {
 	// History are the responses before this one, oldest first, without their
 	// bodies.
 	History []*http.Response
+
+	protection *Protection
 }
 
 type exchangeKey struct{}

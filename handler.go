@@ -157,6 +157,9 @@ func withoutToken(ctx context.Context, r *http.Request) *http.Request {
 }
 
 func (id *Identity) close() {
+	if id.sc != nil {
+		id.sc.Close()
+	}
 	if id.Delegated != nil {
 		id.Delegated.Close()
 	}

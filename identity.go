@@ -34,6 +34,18 @@ type Identity struct {
 	// groups that Active Directory puts into tickets. Keep what that returns, and
 	// not this: it refers to keys.
 	Authorization gss.Authorization
+
+	sc gss.SecContext // closed when Handler.Next returns
+}
+
+// Protector returns what protects messages with the security context of the
+// request: it unwraps what the client has wrapped, and wraps for the client,
+// which reads it by [WithProtection]. It may be used until Handler.Next returns,
+// by one goroutine at a time; afterwards its methods fail with ErrNoContext. ok is
+// false if the mechanism protects no messages.
+func (id *Identity) Protector() (m gss.MessageProtector, ok bool) {
+	m, ok = id.sc.(gss.MessageProtector)
+	return m, ok
 }
 
 type identityKey struct{}

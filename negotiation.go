@@ -36,6 +36,8 @@ type negotiation struct {
 	who          initiator
 	party        party
 
+	protection *Protection // what the context is left to; nil for nothing
+
 	route   route
 	conn    *conn // nil where Base does without the pool
 	session *session
@@ -63,6 +65,7 @@ func newNegotiation(t *Transport, c *client, req *http.Request) *negotiation {
 
 		origin: origin(req.URL),
 	}
+	n.protection = protectionOf(n.ctx)
 	n.ownAuth = len(fieldValues(req.Header, "Authorization")) > 0
 	n.allowed = !n.ownAuth && (t.Allow == nil || t.Allow(req))
 	n.unasked = n.allowed && unasked(req, t.Allow != nil)
@@ -135,6 +138,7 @@ func (n *negotiation) open() (token []byte, err error) {
 	preempt := n.preempts()
 	if n.c.pool != nil {
 		want := wanted{who: n.party, shown: peers{server: preempt || n.party.server.alone != nil, proxy: n.ownProxyAuth}}
+		want.fresh = n.protection != nil // no state of another context may be there
 		want.clean = n.t.Mutual == MutualRequired && !n.mayPreempt()
 		if err := n.connect(want); err != nil {
 			return nil, err
@@ -167,15 +171,15 @@ func (n *negotiation) open() (token []byte, err error) {
 // findRoute tells where the request's connections lead.
 func (n *negotiation) findRoute() (err error) {
 	if n.c.pool == nil {
-		return nil
+		return n.checkProtection()
 	}
 	if n.route, err = routeOf(n.c.base.(*http.Transport), n.req); err != nil {
 		return err
 	}
 	n.route.auth = n.proxyAuth()
 	// Over HTTP/2 nothing would tell the requests of a proxy's context apart.
-	n.route.h1 = n.c.h1only.has(n.origin) || n.route.auth != nil && n.route.forwards()
-	return nil
+	n.route.h1 = n.c.h1only.has(n.origin) || n.route.auth != nil && n.route.forwards() || n.protection != nil
+	return n.checkProtection()
 }
 
 // identify finds out as whom the request is made.
@@ -476,7 +480,7 @@ func (n *negotiation) shows(token []byte) peers {
 
 // wants is the connection that a leg with the token needs.
 func (n *negotiation) wants(token []byte) wanted {
-	return wanted{who: n.party, shown: n.shows(token)}
+	return wanted{who: n.party, shown: n.shows(token), fresh: n.protection != nil}
 }
 
 // label makes the connection the party's own.
@@ -549,6 +553,7 @@ func (n *negotiation) finish(resp *http.Response) (*http.Response, error) {
 			n.c.learned.add(n.origin)
 		}
 	}
+	n.leaveTo(resp)
 	n.handOver(resp)
 	resp.Request = withExchange(n.req, n.ex)
 	n.logResponse(resp)

@@ -21,11 +21,14 @@ type session struct {
 
 // flags are the properties that the context is to have. Integrity lets SPNEGO
 // protect its list of mechanisms. Replay detection and sequencing concern
-// messages, of which HTTP has none.
+// messages, of which HTTP has none unless there is a Protection.
 func (n *negotiation) flags() gss.Flags {
 	f := gss.FlagIntegrity
 	if n.t.Mutual != MutualDisabled {
 		f |= gss.FlagMutual
+	}
+	if n.protection != nil {
+		f |= gss.FlagConfidentiality | gss.FlagReplay | gss.FlagSequence
 	}
 	if n.delegates {
 		f |= n.t.Delegation.flags()

@@ -202,6 +202,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, err
 	}
+	if resp, handled, err := t.protected(c, req); handled {
+		return resp, err
+	}
 	n := newNegotiation(t, c, req)
 	defer n.close()
 	return n.run()
