@@ -52,7 +52,7 @@ func TestRefused(t *testing.T) {
 		}, krbmsg.ErrNotUs, gss.ErrFailure, []string{"HTTP/other.krb.test@KRB.TEST", "no such principal", own.String()}},
 		{"same service of another realm", func(f *forgery) { f.server.Realm, f.key = "OTHER.TEST", fixedKey(t, etype.AES256SHA1, 9) }, krbmsg.ErrNotUs, gss.ErrFailure, []string{"@OTHER.TEST"}},
 		{"other key", func(f *forgery) { f.key = fixedKey(t, etype.AES256SHA1, 9) }, krbmsg.ErrModified, gss.ErrFailure, []string{own.String(), "rekeyed", "export the keytab again"}},
-		{"type without key", func(f *forgery) { f.key = fixedKey(t, etype.RC4HMAC, 9) }, krbmsg.ErrNoKey, gss.ErrFailure, []string{"arcfour-hmac", "no permitted key"}},
+		{"type without key", func(f *forgery) { f.key = fixedKey(t, etype.RC4HMAC, 9) }, krbmsg.ErrNoKey, gss.ErrFailure, []string{"encrypted with arcfour-hmac, which is not permitted", "give the account of " + service, "allow_weak_crypto"}},
 		{"RC4 session key", func(f *forgery) {
 			f.session = fixedKey(t, etype.RC4HMAC, 1)
 			f.part.Key = krbmsg.EncryptionKey{Type: 23, Value: f.session.Bytes()}
@@ -212,7 +212,7 @@ func TestRC4(t *testing.T) {
 			t.Errorf("with %q: %v", libdefaults, err)
 		}
 		if !want {
-			wantError(t, err, []error{gss.ErrNoCred}, o.Keytab, "no key of a permitted encryption type")
+			wantError(t, err, []error{gss.ErrNoCred}, o.Keytab, "no key of a permitted encryption type, only arcfour-hmac", "give the account of "+service+"@KRB.TEST AES keys")
 		}
 	}
 }

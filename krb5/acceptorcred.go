@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/internal/etype"
 	"github.com/go-negotiate/negotiate/internal/keytab"
 	"github.com/go-negotiate/negotiate/internal/principal"
 )
@@ -45,6 +46,8 @@ func (p *Provider) acceptorFor(path string, name gss.Name) (*acceptorCredential,
 		return nil, err
 	}
 	switch {
+	case len(keys.table) == 0 && !keys.weak.IsZero():
+		return nil, noCred("the keytab %s has no key of a permitted encryption type, only %s: %s; then export the keytab again", file, etype.RC4HMAC, needsAES(keys.weak))
 	case len(keys.table) == 0:
 		return nil, noCred("the keytab %s has no key of a permitted encryption type: export the service's key to it (kadmin: ktadd -k %s HTTP/host)", file, file)
 	case !keys.table.has(c.matches):

@@ -181,7 +181,8 @@ func (l *login) addAll(cache *ccache.Cache) {
 		if c.IsSKey || !l.p.permitted(c.KeyType) || !c.Client.Equal(l.client) {
 			continue
 		}
-		if t, err := ticketOf(c); err == nil {
+		// Of a ticket that is not to be used another is fetched, or the error tells.
+		if t, err := ticketOf(c); err == nil && l.p.checkTicketKey(t) == nil {
 			l.addKnown(t)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 type keytabFile struct {
 	stamp  keytab.Stamp
 	table  keyTable
+	weak   principal.Name // of a key that is not permitted, being RC4; zero: none is
 	opened openedTickets
 }
 
@@ -61,7 +62,7 @@ func (p *Provider) keysOf(op, path string) (*keytabFile, error) {
 	if stamp.Exposed() {
 		p.log.Warn("the keytab can be read by every user of this machine: chmod o= it", "keytab", path)
 	}
-	f = &keytabFile{stamp: stamp, table: p.keyTable(kt)}
+	f = &keytabFile{stamp: stamp, table: p.keyTable(kt), weak: p.weakKey(kt)}
 	makeRoom(p.keytabs)
 	p.keytabs[path] = f
 	return f, nil
@@ -79,6 +80,16 @@ func (p *Provider) keyTable(kt *keytab.Keytab) keyTable {
 		}
 	}
 	return t
+}
+
+// weakKey finds the principal of a key that is not permitted, being RC4.
+func (p *Provider) weakKey(kt *keytab.Keytab) principal.Name {
+	for _, e := range kt.Entries {
+		if p.forbidden(e.KeyType) {
+			return e.Principal
+		}
+	}
+	return principal.Name{}
 }
 
 func noKeytab(op, path string, err error) error {

@@ -50,7 +50,7 @@ func (c *acceptor) openTicket(t *krbmsg.Ticket, keys *keytabFile, hash ticketHas
 	}
 	session, err := etype.NewKey(etype.ID(part.Key.Type), part.Key.Value)
 	if err != nil || !c.p.permitted(part.Key.Type) {
-		return nil, refuse(gss.ErrDefectiveToken, krbmsg.ErrETypeNoSupp, "the ticket's session key is of type %s, which is not permitted", etype.ID(part.Key.Type))
+		return nil, refuse(gss.ErrDefectiveToken, krbmsg.ErrETypeNoSupp, "the ticket's session key is of type %s, which is not permitted: %s", etype.ID(part.Key.Type), needsAES(by.principal))
 	}
 	o := &openedTicket{
 		server: by.principal, client: part.Client, session: session, flags: part.Flags, start: part.StartTime, end: part.EndTime,
@@ -94,6 +94,9 @@ func (c *acceptor) explainKeys(code krbmsg.ErrorCode, t *krbmsg.Ticket, keys key
 		}
 		return fmt.Errorf("the ticket is for %s, and the keytab %s has no such principal (the first it has is %s): add its key, or have the client use another target", t.Server, c.cred.path, have)
 	case krbmsg.ErrNoKey:
+		if c.p.forbidden(t.Enc.EType) {
+			return fmt.Errorf("the ticket for %s is encrypted with %s, which is not permitted: %s; then export the keytab %s again", t.Server, etype.ID(t.Enc.EType), needsAES(t.Server), c.cred.path)
+		}
 		return fmt.Errorf("the ticket for %s is encrypted with %s, of which the keytab %s has no permitted key: export the keytab again", t.Server, etype.ID(t.Enc.EType), c.cred.path)
 	}
 	return fmt.Errorf("the ticket for %s (key version %d) does not open with the keys in the keytab %s: the service was rekeyed, export the keytab again", t.Server, t.Enc.KVNO, c.cred.path)

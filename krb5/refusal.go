@@ -29,7 +29,7 @@ func (p *Provider) explainLogin(err error, client principal.Name, s secret) erro
 	case errors.Is(err, krbmsg.ErrWrongRealm):
 		major, hint = gss.ErrDefectiveCredential, "; name the realm in the principal, or set canonicalize = true in krb5.conf"
 	case errors.Is(err, krbmsg.ErrETypeNoSupp):
-		hint = "; compare the principal's keys in the KDC with permitted_enctypes in krb5.conf"
+		hint = p.noCommonType("principal's", client)
 	case errors.Is(err, krbmsg.ErrSkew):
 		hint = clocks(err, p.now())
 	}

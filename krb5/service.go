@@ -23,6 +23,9 @@ var errNoTrust = errors.New("no trust between the realms leads there")
 func (l *login) serviceTicket(ctx context.Context, target principal.Name) (*kdcclient.Ticket, error) {
 	return l.get(ctx, keyOf(useService, target), func(ctx context.Context) (*kdcclient.Ticket, error) {
 		t, err := l.findService(ctx, target)
+		if err == nil {
+			err = l.p.checkTicketKey(t)
+		}
 		if err != nil {
 			if target.Realm == "" && l.proxy == nil {
 				target.Realm = l.client.Realm // whose KDC was asked first
@@ -190,8 +193,8 @@ func (l *login) explain(err error, target principal.Name) error {
 		major, hint = gss.ErrCredentialsExpired, "; run kinit"
 	case errors.Is(err, krbmsg.ErrSkew):
 		hint = clocks(err, l.p.now())
-	case errors.Is(err, krbmsg.ErrETypeNoSupp):
-		hint = "; compare the service's keys in the KDC with permitted_enctypes in krb5.conf"
+	case errors.Is(err, krbmsg.ErrETypeNoSupp) && errors.As(err, new(*krbmsg.KRBError)):
+		hint = l.p.noCommonType("service's", target)
 	case errors.Is(err, krbmsg.ErrTGTRevoked), errors.Is(err, krbmsg.ErrModified), errors.Is(err, krbmsg.ErrBadIntegrity):
 		hint = "; the KDC does not take the ticket-granting ticket any more: run kinit"
 	}

@@ -170,9 +170,36 @@ func TestWeakCrypto(t *testing.T) {
 		}
 		_, _, err = initiate(t.Context(), t, p, gss.InitiateOptions{Credential: c})
 		if !works {
-			wantError(t, err, []error{krbmsg.ErrETypeNoSupp}, "permitted_enctypes")
+			wantError(t, err, []error{krbmsg.ErrETypeNoSupp}, "permitted_enctypes", "arcfour-hmac", "give the account of old@KRB.TEST AES keys", "msDS-SupportedEncryptionTypes")
 		} else if err != nil {
 			t.Errorf("%q: %v", setting, err)
+		}
+	}
+}
+
+// A ticket that is encrypted with RC4 is not used, however its session key is
+// made, and whether the KDC sends it or a cache has it. The error says whose
+// account to mend.
+func TestServiceWithRC4(t *testing.T) {
+	for name, enctypes := range map[string][]string{"RC4 alone": {"arcfour-hmac"}, "RC4 preferred": {"arcfour-hmac", "aes256-cts-hmac-sha1-96"}} {
+		for _, cached := range []bool{false, true} {
+			kdc := krbtest.NewKDC(t, krbtest.WithRC4())
+			kdc.AddPrincipal("alice", "")
+			kdc.AddService(service, krbtest.Enctypes(enctypes...))
+			options := []krbtest.TicketOption{krbtest.SessionEnctype("aes256-cts-hmac-sha1-96")}
+			if cached {
+				options = append(options, krbtest.WithTicket(service))
+			}
+			cache := kdc.CCache("alice", options...)
+			for setting, works := range map[string]bool{"": false, "allow_weak_crypto = true": true} {
+				p := withSettings(t, kdc, setting, func(o *krb5.Options) { o.CCache = cache })
+				_, _, err := initiate(t.Context(), t, p, gss.InitiateOptions{})
+				if !works {
+					wantError(t, err, []error{krbmsg.ErrETypeNoSupp}, "arcfour-hmac", "give the account of "+service+"@KRB.TEST AES keys", "msDS-SupportedEncryptionTypes = 24", "allow_weak_crypto = true")
+				} else if err != nil {
+					t.Errorf("%s, %q: %v", name, setting, err)
+				}
+			}
 		}
 	}
 }

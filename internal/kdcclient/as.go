@@ -207,6 +207,9 @@ func (x *asExchange) authenticate(methodData []byte) error {
 	return nil
 }
 
+// maxOffered bounds the types that an error names.
+const maxOffered = 10
+
 // clientKey picks the key for the first usable entry of PA-ETYPE-INFO2.
 func (x *asExchange) clientKey(methods []krbmsg.PAData) (*etype.Key, error) {
 	entries, err := x.etypeInfo(methods)
@@ -227,7 +230,11 @@ func (x *asExchange) clientKey(methods []krbmsg.PAData) (*etype.Key, error) {
 	if len(failures) > 0 {
 		return nil, errors.Join(failures...)
 	}
-	return nil, fmt.Errorf("%w: it offers none that is allowed here", krbmsg.ErrETypeNoSupp)
+	var offered []string
+	for _, e := range entries[:min(len(entries), maxOffered)] {
+		offered = append(offered, etype.ID(e.EType).String())
+	}
+	return nil, fmt.Errorf("%w: it offers %s, and none that is allowed here", krbmsg.ErrETypeNoSupp, strings.Join(offered, ", "))
 }
 
 // etypeInfo returns the entries with their salts; where the KDC sends none, the
