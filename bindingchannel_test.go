@@ -136,7 +136,7 @@ func TestRotatingCertificate(t *testing.T) {
 			}
 			for _, step := range steps {
 				step.do()
-				if a := get(t, c, address); a.StatusCode != 200 || a.body != "bound" || !a.ex.ChannelBound || a.ex.Opportunistic != (o == OpportunisticAlways) || a.ex.Legs > 2 {
+				if a := get(t, c, address); a.StatusCode != 200 || a.body != "bound" || !a.ex.ChannelBound || a.ex.Opportunistic != (o == OpportunisticAlways) || a.ex.Legs != map[Opportunism]int{OpportunisticNever: 2, OpportunisticAlways: 1}[o] {
 					t.Errorf("%s: got %d %q, %+v", step.name, a.StatusCode, a.body, a.ex)
 				}
 			}
