@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -242,5 +243,14 @@ func decodeToken(s string) ([]byte, error) {
 
 // encodeToken is the value of an Authorization or WWW-Authenticate header.
 func encodeToken(token []byte) string {
-	return string(base64.StdEncoding.AppendEncode([]byte(schemeNegotiate+" "), token))
+	const piece = 768 // a multiple of three
+	var text strings.Builder
+	text.Grow(len(schemeNegotiate) + 1 + base64.StdEncoding.EncodedLen(len(token)))
+	text.WriteString(schemeNegotiate + " ")
+	for part := range slices.Chunk(token, piece) {
+		var encoded [piece / 3 * 4]byte
+		base64.StdEncoding.Encode(encoded[:], part)
+		text.Write(encoded[:base64.StdEncoding.EncodedLen(len(part))])
+	}
+	return text.String()
 }

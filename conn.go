@@ -32,7 +32,7 @@ type conn struct {
 	gone   bool // no more in the pool
 	idle   *list.Element
 	idleAt time.Time
-	alarm  *time.Timer // of the rest; kept for the next one
+	alarm  *time.Timer // due when it may have been idle for too long; nil: none is set
 }
 
 // ready reports whether a further leg may go out on c at once.

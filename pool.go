@@ -415,15 +415,12 @@ func (h *host) surplus(owner party, limit int) (first *conn) {
 	return first
 }
 
-// alarm has c closed when it has been idle for too long. mu is held.
+// alarm has c closed when it has been idle for too long. One that is set already
+// stays set, since to set a timer anew for each request may wake a thread. mu is
+// held.
 func (p *pool) alarm(c *conn) {
-	limit := p.idleLimit(c)
-	switch {
-	case limit == 0:
-	case c.alarm == nil:
+	if limit := p.idleLimit(c); limit > 0 && c.alarm == nil {
 		c.alarm = time.AfterFunc(limit, func() { p.expire(c) })
-	default:
-		c.alarm.Reset(limit)
 	}
 }
 
@@ -434,18 +431,23 @@ func (p *pool) wake(c *conn) {
 	}
 	p.idle.Remove(c.idle)
 	c.idle = nil
-	if c.alarm != nil {
-		c.alarm.Stop()
-	}
 }
 
-// expire closes c, unless it was used since its alarm was set.
+// expire closes c if it has been idle for long enough. Its next alarm is due when
+// it will have been, or is set when it comes to rest.
 func (p *pool) expire(c *conn) {
 	p.mu.Lock()
 	defer p.unlock()
-	if c.idle != nil && time.Since(c.idleAt) >= p.idleLimit(c) {
-		p.remove(c, true)
+	if c.gone || c.idle == nil {
+		c.alarm = nil
+		return
 	}
+	left := p.idleLimit(c) - time.Since(c.idleAt)
+	if left <= 0 {
+		p.remove(c, true)
+		return
+	}
+	c.alarm.Reset(left)
 }
 
 // remove takes c out of the pool, and closes it if it is still open. mu is held.
@@ -455,6 +457,9 @@ func (p *pool) remove(c *conn, open bool) {
 	}
 	c.gone = true
 	p.wake(c)
+	if c.alarm != nil {
+		c.alarm.Stop()
+	}
 	h := c.host
 	h.conns = slices.DeleteFunc(h.conns, func(o *conn) bool { return o == c })
 	if open {

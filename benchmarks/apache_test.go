@@ -103,6 +103,21 @@ func BenchmarkApache(b *testing.B) {
 	b.Run("requests-kerberos-challenge", func(b *testing.B) { s.python(b, "challenge") })
 }
 
+// BenchmarkApacheInTurn is of those that the bars are about.
+func BenchmarkApacheInTurn(b *testing.B) {
+	s := newSite(b)
+	get := func(c doer, path string, h http.Header) func() {
+		return func() { ask(b, c, s.url(path), h) }
+	}
+	lanes := []lane{
+		{"plain", get(&http.Client{Transport: base(b, 1)}, interop.PathAnonymous, nil)},
+		{"header", get(&http.Client{Transport: base(b, 1)}, interop.PathPlain, s.header(b))},
+		{"negotiate", get(s.ours(b, 1, negotiate.OpportunisticAlways, negotiate.MutualDisabled), interop.PathPlain, nil)},
+		{"challenge", get(s.ours(b, 1, negotiate.OpportunisticNever, negotiate.MutualDisabled), interop.PathPlain, nil)},
+	}
+	b.Run("all", func(b *testing.B) { inTurn(b, lanes) })
+}
+
 // BenchmarkApacheGoroutines is BenchmarkApache with a hundred goroutines.
 func BenchmarkApacheGoroutines(b *testing.B) {
 	s := newSite(b)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jcmturner/gokrb5/v8/spnego"
 )
@@ -60,6 +61,35 @@ func load(b *testing.B, goroutines int, newDoer func() doer, url string) {
 	done.Wait()
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "req/s")
+}
+
+// lane is one of several ways to do something.
+type lane struct {
+	name string
+	do   func()
+}
+
+// inTurn compares lanes of which a few per cent matter: it changes from one to the
+// next every few milliseconds, so that the machine's whims fall on all of them.
+func inTurn(b *testing.B, lanes []lane) {
+	const block = 20
+	spent := make([]time.Duration, len(lanes))
+	for _, l := range lanes {
+		l.do()
+	}
+	for done := 0; done < b.N; done += block {
+		for i, l := range lanes {
+			start := time.Now()
+			for range block {
+				l.do()
+			}
+			spent[i] += time.Since(start)
+		}
+	}
+	rounds := float64((b.N + block - 1) / block)
+	for i, l := range lanes {
+		b.ReportMetric(float64(spent[i].Nanoseconds())/rounds/block, "ns/"+l.name)
+	}
 }
 
 // preemptive sends each request with a token of a peer that sets the header and

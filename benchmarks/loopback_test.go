@@ -75,6 +75,21 @@ func BenchmarkLoopback(b *testing.B) {
 	})
 }
 
+// BenchmarkLoopbackInTurn is of the two that the bar is about.
+func BenchmarkLoopbackInTurn(b *testing.B) {
+	x := newBed(b)
+	plain, authenticated := serve(b, hello), serve(b, x.handler())
+	get := func(rt http.RoundTripper, url string) func() {
+		c := &http.Client{Transport: rt}
+		return func() { ask(b, c, url, nil) }
+	}
+	lanes := []lane{
+		{"plain", get(base(b, 1), plain)},
+		{"negotiate", get(x.transport(b, base(b, 1), negotiate.OpportunisticAlways, negotiate.MutualDisabled), authenticated)},
+	}
+	b.Run("all", func(b *testing.B) { inTurn(b, lanes) })
+}
+
 func (x *bed) headerOf(tb testing.TB) http.Header {
 	return http.Header{"Authorization": {"Nothing " + encode(x.token(tb, 0))}}
 }

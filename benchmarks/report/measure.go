@@ -23,8 +23,8 @@ type group struct {
 
 var groups = []group{
 	{"tokens", "^Benchmark(Floor|Initiate|Accept|Verify|Libgssapi)$", 7, 200 * time.Millisecond},
-	{"loopback", "^BenchmarkLoopback$", 7, 400 * time.Millisecond},
-	{"apache", "^BenchmarkApache$", 7, 400 * time.Millisecond},
+	{"loopback", "^BenchmarkLoopback(InTurn)?$", 7, 400 * time.Millisecond},
+	{"apache", "^BenchmarkApache(InTurn)?$", 7, 400 * time.Millisecond},
 	{"load", "^BenchmarkApacheGoroutines$", 3, time.Second},
 	{"cold", "^BenchmarkCold$", 3, 200 * time.Millisecond},
 	{"command", "^BenchmarkCommand$", 7, time.Second},
