@@ -39,7 +39,7 @@ func parseAuthorization(values []string, maxToken int) ([]byte, error) {
 func decodeStrict(encoded string, maxToken int) ([]byte, error) {
 	token, err := base64.StdEncoding.Strict().DecodeString(encoded)
 	switch {
-	case err != nil || strings.ContainsAny(encoded, "\r\n"):
+	case err != nil || strings.IndexByte(encoded, '\r') >= 0 || strings.IndexByte(encoded, '\n') >= 0:
 		return nil, errors.New("the token is not base64")
 	case len(token) > maxToken:
 		return nil, fmt.Errorf("the token is longer than the %d bytes of MaxTokenBytes", maxToken)

@@ -12,7 +12,7 @@ import (
 type loginCredential struct{ login *login }
 
 // Name is the principal.
-func (c loginCredential) Name() gss.Name { return gssName(c.login.client) }
+func (c loginCredential) Name() gss.Name { return c.login.name }
 
 // Usage returns gss.UsageInitiate.
 func (c loginCredential) Usage() gss.Usage { return gss.UsageInitiate }

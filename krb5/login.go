@@ -21,6 +21,7 @@ import (
 type login struct {
 	p      *Provider
 	client principal.Name
+	name   gss.Name // of client
 	// source tells people where the tickets come from: "the cache FILE:/tmp/krb5cc_0".
 	source string
 	// relogin gets a ticket-granting ticket when the last one, nil at first, is
@@ -124,7 +125,7 @@ func ready(t *kdcclient.Ticket) *ticketCall {
 const maxTickets = 1 << 14
 
 func newLogin(p *Provider, client principal.Name, source string) *login {
-	return &login{p: p, client: client, source: source, tickets: make(map[ticketKey]*ticketCall)}
+	return &login{p: p, client: client, name: gssName(client), source: source, tickets: make(map[ticketKey]*ticketCall)}
 }
 
 // authenticatorTime returns a time that no other authenticator of this login

@@ -44,6 +44,9 @@ func (a *acceptor) Step(ctx context.Context, in []byte) (out []byte, done bool, 
 		err = a.defective("a token came after the context was established")
 	case !a.begun:
 		out, err = a.begin(ctx, in)
+		if !a.established {
+			a.list = bytes.Clone(a.list) // which is a part of in
+		}
 	default:
 		out, err = a.read(ctx, in)
 	}
@@ -53,7 +56,7 @@ func (a *acceptor) Step(ctx context.Context, in []byte) (out []byte, done bool, 
 	return out, a.established, err
 }
 
-// begin processes the NegTokenInit.
+// begin processes the NegTokenInit. Afterwards the list is still a part of it.
 func (a *acceptor) begin(ctx context.Context, in []byte) ([]byte, error) {
 	a.begun = true
 	if err := a.checkKind(in); err != nil {
@@ -70,7 +73,7 @@ func (a *acceptor) begin(ctx context.Context, in []byte) ([]byte, error) {
 	if k < 0 {
 		return a.reject(nil), a.failure(gss.ErrBadMech, fmt.Errorf("the initiator offers %s, of which nothing is available here", describe(t.MechTypes)))
 	}
-	a.list = bytes.Clone(t.MechListDER())
+	a.list = t.MechListDER()
 	a.micRequired = !optimistic || !sameMech(a.mech, a.mechs[0].OID)
 	if err := a.start(ctx, a.mechs[k]); err != nil {
 		return a.reject(nil), err
