@@ -1,6 +1,7 @@
 package negotiate
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"io"
@@ -221,4 +222,116 @@ func TestMaxIdleConnsPerHost(t *testing.T) {
 		}
 		return idle == 4
 	})
+}
+
+// TestIdleConnTimeoutDuringUse has the alarm of a connection go off while it is in
+// use. When it is idle for long enough afterwards it is closed all the same.
+func TestIdleConnTimeoutDuringUse(t *testing.T) {
+	leavesNothing(t)
+	synctest.Test(t, func(t *testing.T) {
+		base := pipeServer(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/slow" {
+				time.Sleep(2 * time.Minute)
+			}
+		}))
+		base.IdleConnTimeout = time.Minute
+		tr := &Transport{Base: base, Provider: gsstest.New(gsstest.Options{})}
+		c := &http.Client{Transport: tr}
+		for _, path := range []string{"/", "/slow"} {
+			get(t, c, "http://a.test"+path)
+		}
+		for _, step := range []struct {
+			pause time.Duration
+			want  int
+		}{{59 * time.Second, 1}, {2 * time.Second, 0}} {
+			time.Sleep(step.pause)
+			synctest.Wait()
+			if n := len(tr.state().pool.hosts); n != step.want {
+				t.Errorf("after %s more %d hosts have a connection, want %d", step.pause, n, step.want)
+			}
+		}
+	})
+}
+
+// TestIdleWhileAsleep is a computer that has slept: the timers stood still, and the
+// wall clock tells how long.
+func TestIdleWhileAsleep(t *testing.T) {
+	leavesNothing(t)
+	s := startServer(t)
+	base := s.base(t)
+	base.IdleConnTimeout = time.Hour
+	tr := &Transport{Base: base}
+	c := s.client(t, tr)
+	get(t, c, s.URL+"/open")
+	p := tr.state().pool
+	p.mu.Lock()
+	p.idle.Front().Value.(*conn).idleAt = time.Now().Round(0).Add(-2 * time.Hour)
+	p.mu.Unlock()
+	get(t, c, s.URL+"/open")
+	if got := s.shape(); got != "C1 C2" {
+		t.Errorf("the server saw %s, want a connection of its own for the second request", got)
+	}
+}
+
+// TestOrderOfIdleConnections takes the one used last, and gives up the one that was
+// not used for longest.
+func TestOrderOfIdleConnections(t *testing.T) {
+	leavesNothing(t)
+	h := &host{}
+	rested := func(c *conn) { c.idle = new(list.Element); h.last(c) }
+	a, b, x, busy := new(conn), new(conn), &conn{owner: party{server: loneIdentity()}}, new(conn)
+	h.conns = []*conn{a, b, x, busy}
+	busy.users = []party{{}}
+	for _, c := range []*conn{b, x, a} {
+		rested(c)
+	}
+	if got := h.best(wanted{}); got != a {
+		t.Error("the one used last was not taken")
+	}
+	if got := h.best(wanted{who: x.owner, shown: peers{server: true}}); got != x {
+		t.Error("a connection of nobody was taken before the own")
+	}
+	for limit, want := range map[int]*conn{0: b, 1: b, 2: nil, 4: nil} {
+		if got := h.surplus(party{}, limit); got != want {
+			t.Errorf("with a limit of %d the wrong one is given up", limit)
+		}
+	}
+	rested(b)
+	if got := h.surplus(party{}, 1); got != a {
+		t.Error("the one used last was given up")
+	}
+}
+
+// TestLastUsedConnection sends a request on the connection that came to rest last,
+// which is the least likely to be closed by the server.
+func TestLastUsedConnection(t *testing.T) {
+	leavesNothing(t)
+	gates := map[string]chan struct{}{"first": make(chan struct{}), "second": make(chan struct{})}
+	arrived := make(chan struct{})
+	s := startServer(t)
+	s.next = func(_ http.ResponseWriter, r *http.Request) {
+		if gate := gates[r.URL.RawQuery]; gate != nil {
+			arrived <- struct{}{}
+			<-gate
+		}
+	}
+	c := s.client(t, &Transport{})
+	done := make(chan error)
+	for _, which := range []string{"first", "second"} {
+		go func() {
+			_, err := do(t, c, newRequest(t, "GET", s.URL+"/open?"+which, nil))
+			done <- err
+		}()
+		<-arrived
+	}
+	for _, which := range []string{"second", "first"} {
+		close(gates[which])
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	get(t, c, s.URL+"/open")
+	if got := s.shape(); got != "C1 C2 C1" {
+		t.Errorf("the server saw %s, want the third request where the first was", got)
+	}
 }
