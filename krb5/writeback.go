@@ -96,8 +96,13 @@ func (l *login) writeTGT(ctx context.Context, t *kdcclient.Ticket) error {
 		return err
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.base = t.Raw
+	l.mu.Unlock()
+	// Who reads the cache next shall go on with this login.
+	l.p.mu.Lock()
+	defer l.p.mu.Unlock()
+	makeRoom(l.p.caches)
+	l.p.caches[store.String()] = &cacheEntry{login: l}
 	return nil
 }
 

@@ -61,6 +61,7 @@ var errUnsettled = errors.New("it changed each time that it was read")
 // again.
 func (s store) Read(ctx context.Context) (out *ccache.Cache, v ccache.Version, err error) {
 	err = do(ctx, func() error {
+		gone := errUnsettled
 		for range maxReads {
 			ring, err := s.find()
 			if err != nil {
@@ -70,7 +71,11 @@ func (s store) Read(ctx context.Context) (out *ccache.Cache, v ccache.Version, e
 			if err != nil {
 				return wrap(s, err)
 			}
-			if out, err = s.content(ring, parseMembers(before)); err != nil {
+			if out, err = s.content(ring, parseMembers(before)); isNotExist(err) {
+				gone = err // emptied just now, or not filled yet
+				continue
+			}
+			if err != nil {
 				return wrap(s, err)
 			}
 			after, err := s.c.k.read(ring)
@@ -82,7 +87,7 @@ func (s store) Read(ctx context.Context) (out *ccache.Cache, v ccache.Version, e
 				return nil
 			}
 		}
-		return wrap(s, errUnsettled)
+		return wrap(s, gone)
 	})
 	if err != nil {
 		return nil, ccache.Version{}, err
@@ -167,8 +172,12 @@ func (s store) add(ring int, cred ccache.Credential) error {
 	b := ccache.EncodeCredential(cred)
 	defer clear(b)
 	description := cred.Server.String()
-	key, err := s.c.k.add(typeBig, description, b, ring)
-	if err != nil && s.n.anchor == anchorLegacy || errors.Is(err, errors.ErrUnsupported) {
+	typ := typeBig
+	if s.n.anchor == anchorLegacy {
+		typ = typeUser // as old programs have it
+	}
+	key, err := s.c.k.add(typ, description, b, ring)
+	if errors.Is(err, errors.ErrUnsupported) {
 		key, err = s.c.k.add(typeUser, description, b, ring)
 	}
 	if err != nil {
