@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/go-negotiate/negotiate/internal/etype"
 	"github.com/go-negotiate/negotiate/internal/keytab"
@@ -39,9 +40,10 @@ func (s *keytabSecret) etypes() ([]int32, error) {
 	if err != nil {
 		return nil, err
 	}
+	newest := kt.Newest(s.client)
 	var ids []int32
 	for _, id := range s.permitted {
-		if _, ok := kt.Lookup(s.client, 0, id); ok {
+		if slices.ContainsFunc(newest, func(e keytab.Entry) bool { return e.KeyType == id }) {
 			ids = append(ids, id)
 		}
 	}
@@ -56,9 +58,10 @@ func (s *keytabSecret) key(id etype.ID, _ string, _ []byte) (*etype.Key, error) 
 	if err != nil {
 		return nil, err
 	}
-	e, ok := kt.Lookup(s.client, 0, int32(id))
-	if !ok {
-		return nil, fmt.Errorf("%s has no %s key of %s", s, id, s.client)
+	for _, e := range kt.Newest(s.client) {
+		if e.KeyType == int32(id) {
+			return etype.NewKey(id, e.Key)
+		}
 	}
-	return etype.NewKey(id, e.Key)
+	return nil, fmt.Errorf("%s has no %s key of %s", s, id, s.client)
 }

@@ -43,6 +43,22 @@ func (k *Keytab) Lookup(name principal.Name, kvno uint32, keyType int32) (Entry,
 	return best, found
 }
 
+// Newest returns a principal's keys of the newest version, which are those to log
+// in with: older ones of other types are not the KDC's any more.
+func (k *Keytab) Newest(name principal.Name) []Entry {
+	var newest []Entry
+	for _, e := range k.Entries {
+		switch {
+		case !e.Principal.Equal(name):
+		case len(newest) == 0 || newer(e, newest[0]):
+			newest = []Entry{e}
+		case e.KVNO == newest[0].KVNO:
+			newest = append(newest, e)
+		}
+	}
+	return newest
+}
+
 // newer tells whether e replaces f. In files that keep 8 bits of a version, a
 // small one that was not written before a large one has probably wrapped
 // around. The bounds are MIT's.
