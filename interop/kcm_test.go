@@ -99,6 +99,20 @@ func TestKCM(t *testing.T) {
 			if got, err := token(t, p, nil); err == nil {
 				t.Errorf("after kdestroy: %v", got)
 			}
+
+			// The other way round: what StoreCCache makes, MIT reads.
+			cred, err := p.FromPassword("bob", interop.BobPassword)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.StoreCCache(t.Context(), cred, ""); err != nil {
+				t.Fatal(err)
+			}
+			if out := bed.KDC.Tool(t, config, "klist"); !strings.Contains(out, "Default principal: "+bob) {
+				t.Errorf("klist does not find bob's tickets:\n%s", out)
+			}
+			bed.KDC.Tool(t, config, "kvno", "HTTP/"+webHost)
+			want(bob)
 		})
 	}
 }

@@ -23,7 +23,7 @@ type login struct {
 func (l *login) flags() []*flag {
 	return []*flag{
 		{long: "principal", value: "NAME", help: "the client, as in alice or alice@REALM: whose cache or key to use", set: setString(&l.principal)},
-		{long: "ccache", value: "NAME", help: "the credential cache, as in FILE:/tmp/krb5cc_0; else KRB5CCNAME and krb5.conf tell", set: setString(&l.ccache)},
+		{long: "ccache", value: "NAME", help: "the credential cache, as in FILE:/tmp/krb5cc_0 or KCM:; else KRB5CCNAME and krb5.conf tell", set: setString(&l.ccache)},
 		{long: "keytab", value: "FILE", help: "log in with a key of this file", set: setString(&l.keytab)},
 		{long: "provider", value: "NAME", help: "krb5 (the default), the only one in this build", set: l.setProvider},
 	}
