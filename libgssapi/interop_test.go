@@ -24,9 +24,12 @@ func TestMain(m *testing.M) { os.Exit(interop.Main(m)) }
 
 const (
 	childVariable = "LIBGSSAPI_TEST_CHILD"
-	testHost      = "gss.bed.test"
-	testTarget    = "HTTP@" + testHost
-	testPrincipal = "alice@BED.TEST"
+	// wrapperVariable has a command and its arguments that run the children, such
+	// as "valgrind --leak-check=full".
+	wrapperVariable = "LIBGSSAPI_WRAPPER"
+	testHost        = "gss.bed.test"
+	testTarget      = "HTTP@" + testHost
+	testPrincipal   = "alice@BED.TEST"
 )
 
 // flavour is a library that is tested.
@@ -58,13 +61,14 @@ func eachLibrary(t *testing.T, test func(t *testing.T, p *libgssapi.Provider)) {
 }
 
 // childEnv is the environment of a child that uses a library in the shared bed.
-func childEnv(t *testing.T, bed *interop.Bed, f flavour, keytab string) []string {
+func childEnv(t testing.TB, bed *interop.Bed, f flavour, keytab string) []string {
 	t.Helper()
 	env := append(bed.KDC.Env(bed.Alice(t)),
 		"KRB5_KTNAME=FILE:"+keytab, "KRB5RCACHENAME=file2:"+filepath.Join(t.TempDir(), "rcache"),
+		"GLIBC_TUNABLES=glibc.malloc.tcache_count=0", // so that what is in use can be counted
 		childVariable+"="+f.name, libgssapi.EnvLibrary+"="+f.file,
 		"TEST_KEYTAB="+keytab, "TEST_ALICE_KEYTAB="+bed.KDC.Keytab(t, "alice"),
-		"TEST_BOB_CCACHE="+bed.Bob(t), "TEST_PASSWORD="+interop.AlicePassword, "TEST_APACHE="+bed.Apache.HTTP)
+		"TEST_BOB_CCACHE="+bed.Bob(t), "TEST_ALICE_CCACHE="+bed.Alice(t), "TEST_PASSWORD="+interop.AlicePassword, "TEST_APACHE="+bed.Apache.HTTP)
 	if f.name == "Heimdal" {
 		env = append(env, "LD_LIBRARY_PATH="+interop.HeimdalLibraryPath(t))
 	}
@@ -79,7 +83,9 @@ func runChild(t *testing.T, env []string, args ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), self, append([]string{"-test.run=^" + name + "$", "-test.v=" + verbose(), "-test.timeout=5m"}, args...)...)
+	argv := append(strings.Fields(os.Getenv(wrapperVariable)), self, "-test.run=^"+name+"$", "-test.v="+verbose(), "-test.timeout=20m")
+	argv = append(argv, args...)
+	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
 	cmd.Env = env
 	out, err := cmd.CombinedOutput()
 	if err != nil {
