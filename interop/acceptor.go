@@ -17,8 +17,11 @@ var acceptorScript string
 
 // AcceptorOptions describe an acceptor.
 type AcceptorOptions struct {
-	// KDC is the acceptor's realm; it must be set.
+	// KDC is the acceptor's realm. With nil, Config, Host and Keytab tell it.
 	KDC *MIT
+	// Config is the krb5.conf of a realm that is not MIT's, and Keytab has the keys
+	// of HTTP/Host.
+	Config, Keytab string
 	// Host is its name; empty is "acceptor." and the realm's domain.
 	Host string
 	// Cert is the kind of its certificate. It decides the bindings' hash.
@@ -60,13 +63,19 @@ func NewAcceptor(tb testing.TB, o AcceptorOptions) *Acceptor {
 }
 
 func startAcceptor(ctx context.Context, o AcceptorOptions) (*Acceptor, error) {
-	host := cmp.Or(o.Host, "acceptor."+o.KDC.Domain)
+	host, keytab := o.Host, o.Keytab
+	if o.KDC != nil {
+		host = cmp.Or(host, "acceptor."+o.KDC.Domain)
+		o.Config = o.KDC.Config
+	}
 	if err := ensureHost(host); err != nil {
 		return nil, err
 	}
-	keytab, err := o.KDC.serviceKeytab(ctx, "HTTP/"+host)
-	if err != nil {
-		return nil, err
+	if o.KDC != nil {
+		var err error
+		if keytab, err = o.KDC.serviceKeytab(ctx, "HTTP/"+host); err != nil {
+			return nil, err
+		}
 	}
 	dir, err := newFolder("acceptor")
 	if err != nil {
@@ -88,7 +97,7 @@ func startAcceptor(ctx context.Context, o AcceptorOptions) (*Acceptor, error) {
 func (a *Acceptor) start(o AcceptorOptions, keytab string, port int) error {
 	proc, err := startProcess(processSpec{
 		name: "acceptor", path: debianPython, dir: string(a.dir), outFile: a.LogFile,
-		env: append(o.KDC.Env(""), "KRB5RCACHENAME=file2:"+a.dir.path("rcache")),
+		env: append(cleanEnv("KRB5_CONFIG="+o.Config), "KRB5RCACHENAME=file2:"+a.dir.path("rcache")),
 		args: []string{
 			"-I", "-c", acceptorScript, strconv.Itoa(port), a.Certificate.Cert, a.Certificate.Key, keytab,
 			hex.EncodeToString(o.Bindings(a.Certificate)),

@@ -79,6 +79,13 @@ func (m *MIT) kinit(ctx context.Context, o KinitOptions) (string, error) {
 func (m *MIT) ExpiredCCache(tb testing.TB, o KinitOptions) (ccache string) {
 	tb.Helper()
 	ccache = m.Kinit(tb, o)
+	Expire(tb, ccache)
+	return ccache
+}
+
+// Expire rewrites a credential cache, so that its tickets ended an hour ago.
+func Expire(tb testing.TB, ccache string) {
+	tb.Helper()
 	path, ok := strings.CutPrefix(ccache, "FILE:")
 	if !ok {
 		tb.Fatalf("interop: %s: only caches of type FILE can be made to expire", ccache)
@@ -86,7 +93,6 @@ func (m *MIT) ExpiredCCache(tb testing.TB, o KinitOptions) (ccache string) {
 	if err := endCCache(path, time.Now().Add(-time.Hour)); err != nil {
 		tb.Fatal(err)
 	}
-	return ccache
 }
 
 // Klist is what MIT's klist says of a credential cache, with the tickets'

@@ -38,6 +38,23 @@ type SambaAccount struct {
 	// Groups is the number of groups that it is put into. Each makes its
 	// tickets larger.
 	Groups int
+	// EncTypes is msDS-SupportedEncryptionTypes; zero is 24, both types of AES.
+	// It counts for services.
+	EncTypes int
+	// RC4Only leaves the account no key but RC4's, as one has whose password is
+	// older than the domain's AES keys.
+	RC4Only bool
+	// UPN is its userPrincipalName, "alice@upn.test"; empty leaves the default.
+	UPN string
+	// Sensitive forbids that anybody acts for it.
+	Sensitive bool
+	// DelegateTo are SPNs to which the service may go in users' names, AnyProtocol
+	// lets it say who its user is, and Trusted sets OK-AS-DELEGATE.
+	DelegateTo           []string
+	AnyProtocol, Trusted bool
+	// ActFor are accounts of services that may act for others towards this one:
+	// resource-based constrained delegation.
+	ActFor []string
 }
 
 // SambaOptions describe a domain. The zero value is AD.TEST.
