@@ -171,8 +171,12 @@ type bodyLeg struct {
 
 var errBodyTaken = errors.New("negotiate: the request is being sent again")
 
+// Read reads nothing after Close: net/http's HTTP/2 goes on to read for a while.
 func (l *bodyLeg) Read(p []byte) (int, error) {
 	if l.own != nil {
+		if l.closed.Load() {
+			return 0, http.ErrBodyReadAfterClose
+		}
 		return l.own.Read(p)
 	}
 	l.gate.pass()
@@ -180,6 +184,8 @@ func (l *bodyLeg) Read(p []byte) (int, error) {
 	b.turn <- struct{}{}
 	defer func() { <-b.turn }()
 	switch {
+	case l.closed.Load():
+		return 0, http.ErrBodyReadAfterClose
 	case l.over.Load():
 		return 0, errBodyTaken
 	case l.at < len(b.kept):

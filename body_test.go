@@ -349,6 +349,31 @@ func TestLegsOfOneSource(t *testing.T) {
 	src.closedOnce()
 }
 
+// TestClosedLegIsNotRead has a reader that goes on after it has closed the body, as
+// net/http's HTTP/2 does when a stream is reset.
+func TestClosedLegIsNotRead(t *testing.T) {
+	leavesNothing(t)
+	for _, k := range bodyKinds {
+		req, closed := k.request(t, "http://a.test/")
+		b := newRequestBody(req, 0)
+		for range 2 { // the source, and perhaps one of its own
+			leg, err := b.open(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if req.Body == nil || req.Body == http.NoBody {
+				continue
+			}
+			leg.Close()
+			if n, err := leg.Read(make([]byte, 9)); n != 0 || !errors.Is(err, http.ErrBodyReadAfterClose) {
+				t.Errorf("%s: got %d bytes, %v", k.name, n, err)
+			}
+		}
+		b.finish()
+		closed()
+	}
+}
+
 // TestSwallow keeps a bounded part of a body, and does not pass it for all.
 func TestSwallow(t *testing.T) {
 	leavesNothing(t)

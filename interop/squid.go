@@ -24,7 +24,7 @@ type SquidOptions struct {
 	// KDC is the proxy's realm; it must be set.
 	KDC *MIT
 	// Host is its name; empty is "proxy." and the realm's domain. The service
-	// HTTP/Host is added to the realm.
+	// HTTP/Host is added to the realm, unless it is there.
 	Host string
 }
 
@@ -65,7 +65,7 @@ func startSquid(ctx context.Context, o SquidOptions) (*Squid, error) {
 	if err := ensureHost(host); err != nil {
 		return nil, err
 	}
-	keytab, err := o.KDC.addService(ctx, "HTTP/"+host, PrincipalOptions{})
+	keytab, err := o.KDC.serviceKeytab(ctx, "HTTP/"+host)
 	if err != nil {
 		return nil, err
 	}
