@@ -310,6 +310,11 @@ func TestClientKeytab(t *testing.T) {
 	if _, err := os.Stat(path); err == nil {
 		t.Error("a cache was made, and nobody asked for that")
 	}
+	// It is not read each time, but again when it has changed: the first is alice.
+	kdc.WriteKeytab(keys, "alice", "bob")
+	want("another keytab", "alice")
+	kdc.WriteKeytab(keys, "bob", "alice")
+	want("the first keytab", "bob")
 	named, err := p.Acquire(t.Context(), gss.CredentialOptions{Name: gss.User("alice")})
 	if err != nil {
 		t.Fatal(err)
@@ -372,5 +377,29 @@ func TestBrokenClientKeytab(t *testing.T) {
 	wantError(t, err, []error{gss.ErrNoCred}, garbage+"-none")
 	if !strings.Contains(log.String(), "the client keytab cannot be used") {
 		t.Errorf("the log does not tell of the keytab:\n%s", log)
+	}
+}
+
+// Who logs in with the client keytab writes to no cache that is somebody else's
+// by now.
+func TestClientKeytabLeavesOthersAlone(t *testing.T) {
+	clock := newClock()
+	kdc := realm(t, clock.option())
+	kdc.AddPrincipal("bob", "")
+	path := kdc.CCache("alice", krbtest.ExpiresIn(time.Hour))
+	keys := kdc.Keytab("alice")
+	p := provider(t, kdc, clock.use, writesBack, func(o *krb5.Options) { o.CCache, o.ClientKeytab = "FILE:"+path, keys })
+	c, err := p.Acquire(t.Context(), gss.CredentialOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kdc.WriteCCache(path, "bob")
+	before := read(t, path)
+	clock.move(2 * time.Hour)
+	if got := seen(t, p, c); got != "alice@KRB.TEST" {
+		t.Errorf("the acceptor sees %s", got)
+	}
+	if string(read(t, path)) != string(before) {
+		t.Error("bob's cache was changed")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/go-negotiate/negotiate/internal/filestamp"
 	"github.com/go-negotiate/negotiate/internal/kdcclient"
 	"github.com/go-negotiate/negotiate/internal/keytab"
 	"github.com/go-negotiate/negotiate/internal/principal"
@@ -19,19 +20,28 @@ func (p *Provider) clientKeytabName() string {
 	return keytab.DefaultClientName(p.env.Getenv, p.conf.DefaultClientKeytabName, p.env.EUID)
 }
 
-// clientKeytabFor returns the keys with which the owner of a cache logs in when
-// that is empty or has expired: those of the client keytab, if the cache is the
-// default one. A zero client is the keytab's first. It is nil if there are none.
-func (p *Provider) clientKeytabFor(label string, client principal.Name) *keytabSecret {
+// clientKeytabFile is the file of the default client keytab if it serves for a
+// cache: the default one. It is "" if not.
+func (p *Provider) clientKeytabFile(label string) string {
 	if label != p.defaultCCache() {
-		return nil
+		return ""
 	}
 	file, err := keytab.ParseName(p.clientKeytabName())
 	if err != nil {
 		p.log.Warn("the client keytab cannot be used", "error", err)
+		return ""
+	}
+	return file
+}
+
+// clientKeytabFor returns the keys with which the owner of a cache logs in when
+// that is empty or has expired: those of the client keytab, if the cache is the
+// default one. A zero client is the keytab's first. It is nil if there are none.
+func (p *Provider) clientKeytabFor(label string, client principal.Name) *keytabSecret {
+	file := p.clientKeytabFile(label)
+	if file == "" {
 		return nil
 	}
-	s := &keytabSecret{file: file, permitted: p.conf.DefaultTktEnctypes}
 	kt, _, err := keytab.ReadFile(file)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -39,6 +49,7 @@ func (p *Provider) clientKeytabFor(label string, client principal.Name) *keytabS
 		}
 		return nil
 	}
+	s := &keytabSecret{file: file, permitted: p.conf.DefaultTktEnctypes}
 	names := kt.Principals()
 	switch {
 	case client.IsZero() && len(names) > 0:
@@ -51,24 +62,47 @@ func (p *Provider) clientKeytabFor(label string, client principal.Name) *keytabS
 	return s
 }
 
+// keytabLogin is a login with the client keytab, and the version of that when it
+// was looked into.
+type keytabLogin struct {
+	stamp keytab.Stamp
+	login *login
+}
+
 // clientKeytabLogin returns a login with the client keytab in place of a default
-// cache that cannot be read, the same one each time; nil if there is none.
+// cache that cannot be read, the same one until the keytab has another principal;
+// nil if there is none.
 func (p *Provider) clientKeytabLogin(label string, client principal.Name) *login {
+	file := p.clientKeytabFile(label)
+	if file == "" {
+		return nil
+	}
+	stamp, err := filestamp.Stat(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	key := client.String() + " " + label + " " + file
+	p.mu.Lock()
+	k, ok := p.keytabLogins[key]
+	p.mu.Unlock()
+	if ok && err == nil && k.stamp == stamp {
+		return k.login
+	}
 	s := p.clientKeytabFor(label, client)
 	if s == nil {
 		return nil
 	}
-	key := s.client.String() + " " + label + " " + s.file
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	l := p.keytabLogins[key]
-	if l == nil {
-		l = p.loginWithSecret(s.client, s)
-		l.homeName = label
-		makeRoom(p.keytabLogins)
-		p.keytabLogins[key] = l
+	k, ok = p.keytabLogins[key]
+	if !ok || !k.login.client.Equal(s.client) {
+		k.login = p.loginWithSecret(s.client, s)
+		k.login.homeName = label
 	}
-	return l
+	k.stamp = stamp
+	makeRoom(p.keytabLogins)
+	p.keytabLogins[key] = k
+	return k.login
 }
 
 // loginWithSecret makes a login that gets its tickets with a secret.

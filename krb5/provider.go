@@ -79,7 +79,7 @@ type Provider struct {
 	mu           sync.Mutex
 	caches       map[string]*cacheEntry // by name
 	keytabs      map[string]*keytabFile // by path
-	keytabLogins map[string]*login      // with the client keytab
+	keytabLogins map[string]keytabLogin // with the client keytab
 
 	memory ccache.Memory
 	polls  polls
@@ -136,7 +136,7 @@ func newProvider(o Options, conf *profile.Config, env profile.Environment) *Prov
 		caches:  make(map[string]*cacheEntry),
 		keytabs: make(map[string]*keytabFile),
 
-		keytabLogins: make(map[string]*login),
+		keytabLogins: make(map[string]keytabLogin),
 	}
 	if o.Logger != nil {
 		p.log = o.Logger.With(slog.String("logger", "negotiate.gss"))
