@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
@@ -90,6 +91,7 @@ type credential struct {
 	usage   gss.Usage
 	expires time.Time
 	once    *sync.Once
+	closed  atomic.Bool
 }
 
 // newCredential makes a credential that releases h when it is closed, or found by
@@ -113,6 +115,7 @@ func (c *credential) Expires() time.Time { return c.expires }
 
 // Close releases the credential once the contexts made from it are closed.
 func (c *credential) Close() error {
+	c.closed.Store(true)
 	c.once.Do(c.handle.release)
 	return nil
 }

@@ -108,7 +108,7 @@ func (p *Provider) credentialOf(ctx context.Context, op string, cred gss.Credent
 		if op == "initiate" && c.usage == gss.UsageAccept || op == "accept" && c.usage == gss.UsageInitiate {
 			return nil, &gss.Error{Major: gss.ErrDefectiveCredential, Op: op, Err: fmt.Errorf("%s is not for this: acquire one with another Usage", c)}
 		}
-		if !c.handle.retain() {
+		if c.closed.Load() || !c.handle.retain() {
 			return nil, &gss.Error{Major: gss.ErrDefectiveCredential, Op: op, Err: fmt.Errorf("%s is closed", c)}
 		}
 		return c.handle, nil
