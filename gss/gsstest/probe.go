@@ -13,11 +13,13 @@ import (
 // providers.
 type Finding struct {
 	// Property is "mutual", "delegation", "bindings equal", "bindings different",
-	// "integrity" or "confidentiality".
+	// "integrity", "confidentiality" or "MIC".
 	Property string
-	// Result is "yes" where the pair does what package gss promises. Of equal
-	// bindings, "untold" says that the context came about and the acceptor does not
-	// know whether there were any; "no" is everything else.
+	// Result is "yes" where the pair does what package gss promises. "unnamed" is a
+	// context whose acceptor does not know the initiator's name, "untold" one with
+	// equal bindings whose acceptor does not know whether there were any,
+	// "unavailable" what a provider refuses to do with gss.ErrUnavailable, and "no"
+	// everything else.
 	Result string
 	// Err is why the result is not "yes"; nil if it is.
 	Err error
@@ -53,8 +55,13 @@ func Probe(ctx context.Context, s Suite, mech gss.OID) []Finding {
 	find("delegation", delegate, s.probeDelegation)
 	find("bindings equal", equal, s.probeEqual)
 	find("bindings different", different, probeDifferent)
-	find("integrity", protect, probeMessages(false))
-	find("confidentiality", protect, probeMessages(true))
+	find("integrity", protect, probeMessages(func(direction string, from, to gss.MessageProtector, msg []byte) error {
+		return probeWrap(direction, from, to, false, msg)
+	}))
+	find("confidentiality", protect, probeMessages(func(direction string, from, to gss.MessageProtector, msg []byte) error {
+		return probeWrap(direction, from, to, true, msg)
+	}))
+	find("MIC", protect, probeMessages(probeMIC))
 	return findings
 }
 
@@ -80,32 +87,46 @@ func (p *pair) close() {
 }
 
 const (
-	probeYes    = "yes"
-	probeNo     = "no"
-	probeUntold = "untold"
+	probeYes         = "yes"
+	probeNo          = "no"
+	probeUnnamed     = "unnamed"
+	probeUntold      = "untold"
+	probeUnavailable = "unavailable"
 )
 
+// errUnnamed is what probeIdentity finds with an acceptor that has no name.
+var errUnnamed = errors.New("the acceptor does not know the initiator's name")
+
 func outcome(err error) (string, error) {
-	if err != nil {
-		return probeNo, err
+	switch {
+	case err == nil:
+		return probeYes, nil
+	case errors.Is(err, errUnnamed):
+		return probeUnnamed, err
+	case errors.Is(err, gss.ErrUnavailable):
+		return probeUnavailable, err
 	}
-	return probeYes, nil
+	return probeNo, err
 }
 
 // probeIdentity checks that the acceptor has named the initiator.
 func (s Suite) probeIdentity(p *pair) error {
-	if got := p.acceptor.Info().Initiator.Value; got != s.Principal {
+	switch got := p.acceptor.Info().Initiator.Value; got {
+	case s.Principal:
+		return nil
+	case "":
+		return errUnnamed
+	default:
 		return fmt.Errorf("the acceptor sees %q, want %q", got, s.Principal)
 	}
-	return nil
 }
 
 func (s Suite) probeMutual(p *pair, err error) (string, error) {
-	if err == nil {
-		err = s.probeIdentity(p)
-	}
 	if err == nil && !p.initiator.Info().Flags.Has(gss.FlagMutual) {
 		err = errors.New("the initiator does not have FlagMutual")
+	}
+	if err == nil {
+		err = s.probeIdentity(p)
 	}
 	return outcome(err)
 }
@@ -156,8 +177,8 @@ func probeDifferent(_ *pair, err error) (string, error) {
 	return probeYes, nil
 }
 
-// probeMessages wraps messages both ways and, without conf, signs them too.
-func probeMessages(conf bool) func(*pair, error) (string, error) {
+// probeMessages protects messages both ways.
+func probeMessages(probe func(direction string, from, to gss.MessageProtector, msg []byte) error) func(*pair, error) (string, error) {
 	return func(p *pair, err error) (string, error) {
 		if err != nil {
 			return outcome(err)
@@ -168,7 +189,7 @@ func probeMessages(conf bool) func(*pair, error) (string, error) {
 			return outcome(errors.New("a side does not protect messages"))
 		}
 		for _, msg := range [][]byte{{}, []byte("a message"), bytes.Repeat([]byte("long "), 2000)} {
-			if err := errors.Join(probeMessage("to the acceptor", i, a, conf, msg), probeMessage("to the initiator", a, i, conf, msg)); err != nil {
+			if err := errors.Join(probe("to the acceptor", i, a, msg), probe("to the initiator", a, i, msg)); err != nil {
 				return outcome(err)
 			}
 		}
@@ -176,7 +197,7 @@ func probeMessages(conf bool) func(*pair, error) (string, error) {
 	}
 }
 
-func probeMessage(direction string, from, to gss.MessageProtector, conf bool, msg []byte) error {
+func probeWrap(direction string, from, to gss.MessageProtector, conf bool, msg []byte) error {
 	token, err := from.Wrap(conf, msg)
 	if err != nil {
 		return fmt.Errorf("%s: Wrap: %w", direction, err)
@@ -185,14 +206,16 @@ func probeMessage(direction string, from, to gss.MessageProtector, conf bool, ms
 		return fmt.Errorf("%s: the encrypted message can be read", direction)
 	}
 	got, gotConf, err := to.Unwrap(token)
-	switch {
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("%s: Unwrap: %w", direction, err)
-	case !bytes.Equal(got, msg) || gotConf != conf:
-		return fmt.Errorf("%s: Unwrap gave %d octets, conf %t; want %d, conf %t", direction, len(got), gotConf, len(msg), conf)
-	case conf:
-		return nil
 	}
+	if !bytes.Equal(got, msg) || gotConf != conf {
+		return fmt.Errorf("%s: Unwrap gave %d octets, conf %t; want %d, conf %t", direction, len(got), gotConf, len(msg), conf)
+	}
+	return nil
+}
+
+func probeMIC(direction string, from, to gss.MessageProtector, msg []byte) error {
 	mic, err := from.GetMIC(msg)
 	if err != nil {
 		return fmt.Errorf("%s: GetMIC: %w", direction, err)

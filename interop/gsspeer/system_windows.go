@@ -2,7 +2,13 @@
 
 package main
 
-import "github.com/go-negotiate/negotiate/gss"
+import (
+	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/sspi"
+)
 
-// systemMakers is where package sspi belongs.
-func systemMakers() map[string]func() (gss.Provider, error) { return nil }
+func systemMakers() map[string]func() (gss.Provider, error) {
+	return map[string]func() (gss.Provider, error){
+		"sspi": func() (gss.Provider, error) { return sspi.New(sspi.Options{}) },
+	}
+}

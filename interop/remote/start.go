@@ -21,14 +21,26 @@ func Build(tb testing.TB, goos string) string {
 	return path
 }
 
-// Start starts a program that calls Serve, for the duration of a test. What it
-// writes to standard error goes to the test's.
+// Start starts a program that calls Serve, for the duration of a test.
 func Start(tb testing.TB, env []string, program string, args ...string) *Provider {
 	tb.Helper()
 	// It ends with its input, and not with the test's context, which ends before
 	// the test's contexts are closed.
 	cmd := exec.Command(program, args...)
-	cmd.Env, cmd.Stderr = env, os.Stderr
+	cmd.Env = env
+	return StartCommand(tb, cmd)
+}
+
+// StartCommand is Start for a command that is not started yet.
+func StartCommand(tb testing.TB, cmd *exec.Cmd) *Provider {
+	tb.Helper()
+	// A file: Wine's own processes would hold a pipe, or the test's, open.
+	stderr, err := os.Create(filepath.Join(tb.TempDir(), "stderr"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer stderr.Close()
+	cmd.Stderr = stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		tb.Fatal(err)
@@ -42,8 +54,12 @@ func Start(tb testing.TB, env []string, program string, args ...string) *Provide
 	}
 	tb.Cleanup(func() {
 		stdin.Close()
-		if err := cmd.Wait(); err != nil {
-			tb.Errorf("remote: %s: %v", program, err)
+		err := cmd.Wait()
+		if text, _ := os.ReadFile(stderr.Name()); err != nil || tb.Failed() {
+			tb.Logf("remote: %s: %v\n%s", cmd, err, text)
+		}
+		if err != nil {
+			tb.Errorf("remote: %s: %v", cmd, err)
 		}
 	})
 	p, err := New(stdin, stdout)
