@@ -249,7 +249,7 @@ func (c *secContext) takeDelegated(info *gss.ContextInfo, ctx handle) {
 		info.Flags &^= gss.FlagDelegate
 		return
 	}
-	cred := &Credential{mech: gss.MechSPNEGO, name: info.Initiator, expires: localTime(expires, time.Local), out: newHeld(c.held.sys, h)}
+	cred := &Credential{mech: gss.MechSPNEGO, only: true, name: info.Initiator, expires: localTime(expires, time.Local), out: newHeld(c.held.sys, h)}
 	cred.release = sync.OnceFunc(cred.out.release)
 	info.Delegated = cred
 }

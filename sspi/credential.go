@@ -14,7 +14,8 @@ import (
 
 // Credential is a credential of Windows. It is safe for concurrent use.
 type Credential struct {
-	mech     gss.OID
+	mech     gss.OID // that of in and out
+	only     bool    // it was asked for
 	name     gss.Name
 	usage    gss.Usage
 	expires  time.Time
@@ -42,7 +43,7 @@ func (p *Provider) Acquire(ctx context.Context, o gss.CredentialOptions) (gss.Cr
 		return nil, err
 	}
 	defer id.wipe()
-	c := &Credential{mech: mech, usage: o.Usage, explicit: id.set}
+	c := &Credential{mech: mech, only: o.Mechanism != "", usage: o.Usage, explicit: id.set}
 	if err := c.fill(p.sys, pkg, id); err != nil {
 		return nil, err
 	}
@@ -163,6 +164,9 @@ func (p *Provider) hold(ctx context.Context, cred gss.Credential, usage gss.Usag
 	if !ok {
 		return nil, refusal(gss.ErrDefectiveCredential, op, mech, "the credential is a %T of another provider", cred)
 	}
+	if c.mech != mech && !c.only && !c.explicit && !c.closed.Load() {
+		return p.session(usage, mech, pkg)
+	}
 	held := c.out
 	if usage == gss.UsageAccept {
 		held = c.in
@@ -176,6 +180,21 @@ func (p *Provider) hold(ctx context.Context, cred gss.Credential, usage gss.Usag
 		return nil, refusal(gss.ErrNoCred, op, mech, "the credential is closed")
 	}
 	return held, nil
+}
+
+// session is the handle of the caller's session for another mechanism than that of
+// its credential, which was acquired for all.
+func (p *Provider) session(usage gss.Usage, mech gss.OID, pkg string) (*heldCredential, error) {
+	use := uint32(useOutbound)
+	if usage == gss.UsageAccept {
+		use = useInbound
+	}
+	id, err := identityOf(gss.CredentialOptions{}, mech)
+	if err != nil {
+		return nil, err
+	}
+	held, _, err := acquire(p.sys, mech, pkg, use, id)
+	return held, err
 }
 
 // heldCredential is a CredHandle with the number of those who hold it.

@@ -142,6 +142,16 @@ func TestCredential(t *testing.T) {
 	if want := time.Date(2030, 1, 2, 3, 4, 5, 0, time.Local); !session.Expires().Equal(want) {
 		t.Errorf("it expires at %v, want %v: SSPI tells local time", session.Expires(), want)
 	}
+	// A credential for all mechanisms serves each, as Transport.Mechanism wants it.
+	for _, mech := range p.Mechanisms() {
+		sc := begin(t, p, gss.InitiateOptions{Credential: session, Mechanism: mech})
+		if _, _, err := sc.Step(t.Context(), nil); err != nil {
+			t.Errorf("the session for %s: %v", mech.Describe(), err)
+		}
+	}
+	if want := []string{"!ntlm", "", ""}; !slices.Equal(f.lists, want) {
+		t.Errorf("the package lists are %q, want %q", f.lists, want)
+	}
 	session.Close()
 
 	password, err := acquire(gss.CredentialOptions{Name: gss.User("alice@KRB.TEST"), Password: "alice's password"})

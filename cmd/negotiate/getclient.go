@@ -30,7 +30,7 @@ func (o *getOptions) transport(logger *slog.Logger) (*negotiate.Transport, error
 	return &negotiate.Transport{
 		Base:                 base,
 		Provider:             provider,
-		Credential:           o.login.credential(provider),
+		Credential:           o.login.credential(provider, o.auth.mechanism),
 		Mechanism:            o.auth.mechanism,
 		Target:               o.target,
 		Mutual:               o.auth.mutual,

@@ -26,10 +26,10 @@ func overview() string {
 	b.WriteString("negotiate is HTTP Negotiate authentication (Kerberos) on the command line.\n\n" +
 		"Usage: negotiate COMMAND [flags] [arguments]\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(&b, "  %-9s%s\n", c.name, c.summary)
+		fmt.Fprintf(&b, "  %-11s%s\n", c.name, c.summary)
 	}
-	b.WriteString("  help     say more about a command: negotiate help get\n" +
-		"  version  print the version\n")
+	b.WriteString("  help       say more about a command: negotiate help get\n" +
+		"  version    print the version\n")
 	return b.String()
 }
 

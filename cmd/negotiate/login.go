@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
-	"github.com/go-negotiate/negotiate/krb5"
 )
 
 // login says who the client is, and by which provider.
@@ -25,19 +23,8 @@ func (l *login) flags() []*flag {
 		{long: "principal", value: "NAME", help: "the client, as in alice or alice@REALM: whose cache or key to use", set: setString(&l.principal)},
 		{long: "ccache", value: "NAME", help: "the credential cache, as in FILE:/tmp/krb5cc_0 or KCM:; else KRB5CCNAME and krb5.conf tell", set: setString(&l.ccache)},
 		{long: "keytab", value: "FILE", help: "log in with a key of this file", set: setString(&l.keytab)},
-		{long: "provider", value: "NAME", help: "krb5 (the default), the only one in this build", set: l.setProvider},
+		{long: "provider", value: "NAME", help: providerHelp(), set: setProvider(&l.provider)},
 	}
-}
-
-func (l *login) setProvider(v string) error {
-	switch v {
-	case "krb5":
-		l.provider = v
-		return nil
-	case "libgssapi", "sspi":
-		return fmt.Errorf("%s is not in this build; krb5 is", v)
-	}
-	return fmt.Errorf("%q is none of krb5, libgssapi, sspi", v)
 }
 
 func (l *login) check() error {
@@ -48,15 +35,15 @@ func (l *login) check() error {
 }
 
 func (l *login) newProvider(logger *slog.Logger) (gss.Provider, error) {
-	return krb5.New(krb5.Options{Logger: logger})
+	return newProvider(l.provider, logger)
 }
 
 // credential is the one that the flags choose; nil for the provider's default.
-func (l *login) credential(p gss.Provider) gss.Credential {
+func (l *login) credential(p gss.Provider, mech gss.OID) gss.Credential {
 	if l.principal == "" && l.ccache == "" && l.keytab == "" {
 		return nil
 	}
-	o := gss.CredentialOptions{CCache: l.ccache, Keytab: l.keytab}
+	o := gss.CredentialOptions{CCache: l.ccache, Keytab: l.keytab, Mechanism: mech}
 	if l.principal != "" {
 		o.Name = gss.User(l.principal)
 	}

@@ -1,6 +1,7 @@
 // Command negotiate is HTTP Negotiate authentication on the command line:
 // negotiate get is a client with the flags of curl, and serve, kdc and demo are
-// the server's side, a realm for tests, and all of it at once.
+// the server's side, a realm for tests, and all of it at once; providers tells what
+// the machine offers.
 //
 // Run negotiate help for what it does.
 package main
@@ -42,6 +43,7 @@ func commands() []command {
 		{"get", "fetch a URL, as curl does, and authenticate if the server asks", getHelp, runGet},
 		{"serve", "serve files or another server to authenticated clients", serveHelp, runServe},
 		{"kdc", "run a realm for tests", kdcHelp, runKDC},
+		{"providers", "tell which GSS-API implementations and credentials are here", providersHelp, runProviders},
 		{"demo", "show a whole exchange, with a realm and a server of its own", demoHelp, runDemo},
 	}
 }

@@ -15,7 +15,6 @@ import (
 
 	"github.com/go-negotiate/negotiate"
 	"github.com/go-negotiate/negotiate/gss"
-	"github.com/go-negotiate/negotiate/krb5"
 )
 
 // serveOptions is a command line of serve.
@@ -25,6 +24,7 @@ type serveOptions struct {
 
 	listen     string
 	keytab     string
+	provider   string
 	userHeader string
 	cert, key  string
 	bindings   negotiate.BindingPolicy
@@ -37,6 +37,7 @@ func (o *serveOptions) groups() []group {
 		{long: "user-header", value: "NAME", help: "with --upstream: the header that tells it who the client is; X-Remote-User by default. What a client sends under this name is dropped", set: o.setUserHeader},
 		{long: "listen", value: "HOST:PORT", help: "where to listen; 127.0.0.1:8080 by default", set: setAddress(&o.listen)},
 		{long: "keytab", value: "FILE", help: "the server's keys; else KRB5_KTNAME and krb5.conf tell", set: setString(&o.keytab)},
+		{long: "provider", value: "NAME", help: providerHelp(), set: setProvider(&o.provider)},
 		{long: "tls-cert", value: "FILE", help: "serve HTTPS with the certificates in this PEM file", set: setString(&o.cert)},
 		{long: "tls-key", value: "FILE", help: "the key of --tls-cert, in PEM", set: setString(&o.key)},
 		{long: "channel-bindings", value: "WHEN", help: "ignore (the default), verify those that a client presents, or require them; both want HTTPS", set: setChoice(&o.bindings, negotiate.BindingIgnore, negotiate.BindingVerify, negotiate.BindingRequire)},
@@ -113,7 +114,7 @@ func runServe(ctx context.Context, args []string, s stdio) int {
 		return failed(s, err)
 	}
 	defer backend.close()
-	handler, err := o.handler(logger)
+	handler, err := o.handler(ctx, logger)
 	if err != nil {
 		complain(s, "%s", reason(err))
 		if errors.Is(err, gss.ErrNoCred) {
@@ -141,12 +142,12 @@ func runServe(ctx context.Context, args []string, s stdio) int {
 }
 
 // handler is the Handler, without what it protects.
-func (o *serveOptions) handler(logger *slog.Logger) (*negotiate.Handler, error) {
-	provider, err := krb5.New(krb5.Options{Logger: logger})
+func (o *serveOptions) handler(ctx context.Context, logger *slog.Logger) (*negotiate.Handler, error) {
+	provider, err := newProvider(o.provider, logger)
 	if err != nil {
 		return nil, err
 	}
-	cred, err := provider.AcceptorFromKeytab(o.keytab)
+	cred, err := provider.Acquire(ctx, gss.CredentialOptions{Usage: gss.UsageAccept, Keytab: o.keytab})
 	if err != nil {
 		return nil, err
 	}
