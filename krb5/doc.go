@@ -37,10 +37,23 @@
 // it; others go on with the present ticket. A password or keytab logs in again, a
 // renewable ticket is renewed. There is no goroutine in the background.
 //
+// # Acting for users
+//
+// A delegated ticket-granting ticket is in [gss.ContextInfo].Delegated. Constrained
+// delegation (S4U2Self and S4U2Proxy, MS-SFU) needs none: [Provider.Impersonate]
+// stands for a user who takes no part, and [Provider.DelegatingAcceptor] goes on
+// with the client's own ticket.
+//
+// # Groups
+//
+// [PACFrom] reads what Active Directory puts into a ticket: identifiers of the user
+// and of groups. Nothing of it is looked at unless a program asks.
+//
 // # What is not there
 //
-// Credential caches of the type API; logins by smart
-// card (PKINIT), one-time password or through FAST, which are kinit's business;
-// KDC proxies (MS-KKDCP); user-to-user tickets. The encryption types are AES with
-// SHA-1 (RFC 3962) and SHA-2 (RFC 8009), and RC4 where krb5.conf permits it.
+// Credential caches of the type API; logins by smart card (PKINIT), one-time
+// password or through FAST, which are kinit's business; user-to-user tickets;
+// constrained delegation into another realm. The encryption types are AES with
+// SHA-1 (RFC 3962) and SHA-2 (RFC 8009), and RC4 where krb5.conf permits it; not
+// Camellia (RFC 6803), for which Go has no cipher that is kept up.
 package krb5

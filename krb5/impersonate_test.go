@@ -3,6 +3,8 @@ package krb5_test
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -323,4 +325,21 @@ func TestImpersonationEnds(t *testing.T) {
 	firstToken(t, p, gss.InitiateOptions{Credential: cred, Target: backTarget})
 	_, _, err := initiate(t.Context(), t, p, gss.InitiateOptions{Credential: brought, Target: backTarget})
 	wantError(t, err, []error{gss.ErrCredentialsExpired}, "have the client authenticate again")
+}
+
+// What a service has in users' names does not go into its credential cache, and
+// not by itself into any.
+func TestImpersonatedTicketsStayInMemory(t *testing.T) {
+	kdc := threeTiers(t, krbtest.ProtocolTransition(), krbtest.DelegateTo(back))
+	p, service := frontEnd(t, kdc, func(o *krb5.Options) { o.StoreTickets = true })
+	cred := impersonate(t, p, service, "alice")
+	firstToken(t, p, gss.InitiateOptions{Credential: cred, Target: backTarget})
+	path := filepath.Join(t.TempDir(), "cache")
+	if err := p.StoreCCache(t.Context(), service, "FILE:"+path); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(path); err != nil || bytes.Contains(b, []byte("alice")) {
+		t.Errorf("the service's cache has a ticket of alice: %v", err)
+	}
+	wantError(t, p.StoreCCache(t.Context(), cred, "FILE:"+path), []error{gss.ErrUnavailable}, "constrained delegation")
 }

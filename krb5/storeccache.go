@@ -52,7 +52,7 @@ func (l *login) asCache() *ccache.Cache {
 	}
 	seen := make(map[*kdcclient.Ticket]bool)
 	for key, c := range l.tickets {
-		if key == own || key.use == useForwarded || !c.isDone() || !l.validAt(c.ticket, l.now()) || seen[c.ticket] {
+		if key == own || key.use == useForwarded || key.use == useEvidence || key.use == useEnterpriseEvidence || !c.isDone() || !l.validAt(c.ticket, l.now()) || seen[c.ticket] {
 			continue
 		}
 		seen[c.ticket] = true
