@@ -196,6 +196,9 @@ func TestManyImpersonatedUsers(t *testing.T) {
 			t.Fatalf("the credential of %s is of %s", user, got)
 		}
 	}
+	if n := krb5.ImpersonatedUsers(service); n != 256 {
+		t.Errorf("the service remembers %d users, want 256", n)
+	}
 	_, a := establish(t, p, kdc.Acceptor(back), gss.InitiateOptions{Credential: alice, Target: backTarget}, gss.AcceptOptions{})
 	if got := a.Info().Initiator.Value; got != "alice@KRB.TEST" {
 		t.Errorf("the back end sees %s", got)

@@ -191,6 +191,11 @@ func TestNoAuthorizationBeforeTheEnd(t *testing.T) {
 	if err == nil || authorizationOf(t, a) != nil {
 		t.Errorf("after %v there is %v", err, authorizationOf(t, a))
 	}
+	f := forge(t, kdc)
+	f.part.EndTime = time.Now().Add(-time.Hour)
+	if _, a, err = accept(t, p, gss.AcceptOptions{}, f.token()); err == nil || authorizationOf(t, a) != nil {
+		t.Errorf("after %v there is %v", err, authorizationOf(t, a))
+	}
 	i, _ := establish(t, p, p, gss.InitiateOptions{Mechanism: gss.MechSPNEGO}, gss.AcceptOptions{})
 	if a, ok := i.(gss.Authorizer); ok && a.Authorization() != nil {
 		t.Error("the initiator has authorization data")
