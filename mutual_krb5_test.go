@@ -203,8 +203,8 @@ func checkOutcome(want, method string, status int, proof string, mutual negotiat
 		switch {
 		case want != refused:
 			return err.Error()
-		case me.Status != status || me.Reason == "" || proof == "accept-completed" && !strings.Contains(err.Error(), "accept-completed"):
-			return fmt.Sprintf("the error says %q", err)
+		case me.Status != status || me.Reason == "" || proof == "accept-completed" && !strings.Contains(me.Error(), "says accept-completed but sent no token"):
+			return fmt.Sprintf("the error says %q", me)
 		}
 		return ""
 	}

@@ -186,3 +186,20 @@ func TestMutualErrorHidesSecretsOfURL(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestSanitisedReasonPhrase has a server that speaks through the reason phrase.
+func TestSanitisedReasonPhrase(t *testing.T) {
+	for keep, want := range map[bool]string{false: "500 Internal Server Error", true: "500 Call 555-0100 for a new password"} {
+		s := startServer(t, func(s *testServer) {
+			s.before = func(w http.ResponseWriter, r *http.Request) {
+				if r.Header.Get("Authorization") != "" {
+					hangUp(w, "HTTP/1.1 500 Call 555-0100 for a new password\r\nContent-Length: 0\r\n\r\n")
+				}
+			}
+		})
+		c := s.client(t, &Transport{Mutual: MutualRequired, KeepUnverifiedErrors: keep})
+		if a := get(t, c, s.URL); a.Status != want || a.ex.Sanitized == keep {
+			t.Errorf("keep %t: got %q, %+v", keep, a.Status, a.ex)
+		}
+	}
+}
