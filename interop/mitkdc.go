@@ -29,6 +29,8 @@ type MITOptions struct {
 	// LibDefaults are further lines of [libdefaults], such as
 	// "permitted_enctypes = aes256-cts-hmac-sha384-192".
 	LibDefaults []string
+	// Sections are further sections of krb5.conf, such as "[capaths]" with lines.
+	Sections string
 }
 
 // MIT is a running MIT krb5kdc with a realm of its own. Its methods are safe
@@ -47,6 +49,7 @@ type MIT struct {
 
 	dir         folder
 	libDefaults []string
+	sections    string
 	proc        *process
 	admin       sync.Mutex // the database takes one kadmin.local at a time
 	mu          sync.Mutex // guards files and trusts
@@ -81,7 +84,7 @@ func startMIT(ctx context.Context, o MITOptions) (*MIT, error) {
 	}
 	realm := cmp.Or(o.Realm, "BED.TEST")
 	m := &MIT{
-		Realm: realm, Domain: strings.ToLower(realm), dir: dir, libDefaults: o.LibDefaults,
+		Realm: realm, Domain: strings.ToLower(realm), dir: dir, libDefaults: o.LibDefaults, sections: o.Sections,
 		Config: dir.path("krb5.conf"), LogFile: dir.path("kdc.log"),
 	}
 	err = retryPorts("127.0.0.1", 1, func(ports []int) error {
@@ -152,6 +155,7 @@ func (m *MIT) krb5Conf(libDefaults []string) string {
 	for _, r := range realms {
 		fmt.Fprintf(&b, "  .%s = %s\n  %[1]s = %s\n", r.Domain, r.Realm)
 	}
+	b.WriteString(m.sections)
 	fmt.Fprintf(&b, "[logging]\n  kdc = FILE:%s\n  default = FILE:%s\n", m.LogFile, m.dir.path("other.log"))
 	return b.String()
 }

@@ -19,7 +19,7 @@ peers=${INTEROP_PEERS:-/var/cache/negotiate-interop}
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 
 base=(krb5-kdc krb5-admin-server krb5-user apache2 libapache2-mod-auth-gssapi
-	curl wrk python3 python3-requests-kerberos python3-gssapi)
+	curl wrk python3 python3-requests-kerberos python3-gssapi python3-kdcproxy krb5-k5tls)
 samba=(samba samba-ad-dc samba-ad-provision samba-dsdb-modules winbind python3-samba)
 heimdal=(heimdal-kdc heimdal-clients libkdc2-heimdal libasn1-8-heimdal libgssapi3-heimdal
 	libhcrypto5-heimdal libhdb9-heimdal libheimbase1-heimdal libheimntlm0-heimdal
