@@ -256,6 +256,12 @@ func (s *Samba) Delegation(tb testing.TB, args ...string) {
 	s.Tool(tb, append(append([]string{"delegation"}, args...), "--configfile="+s.smb)...)
 }
 
+// User changes a user, as samba-tool's user command says: "disable", "alice".
+func (s *Samba) User(tb testing.TB, args ...string) {
+	tb.Helper()
+	s.Tool(tb, append(append([]string{"user"}, args...), "--configfile="+s.smb)...)
+}
+
 // Tool runs samba-tool and returns what it printed.
 func (s *Samba) Tool(tb testing.TB, args ...string) string {
 	tb.Helper()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -198,4 +199,67 @@ func TestNoKDC(t *testing.T) {
 	p := provider(t, kdc, func(o *krb5.Options) { o.Config = config(t, nil, "", "") })
 	_, _, err := initiate(t.Context(), t, p, gss.InitiateOptions{})
 	wantError(t, err, []error{kdcclient.ErrUnreachable}, "no KDC is known for realm KRB.TEST", "[realms]", "dns_lookup_kdc")
+}
+
+// Whatever is wrong with the first KDC of a realm, a login and a ticket succeed,
+// and it is asked in vain once: the exchanges after that go to the second one.
+func TestBadFirstKDC(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		fault krbtest.Fault
+		vain  int // dials of the first
+	}{
+		{"dead", krbtest.Refuse(), 1},
+		{"black hole", krbtest.Silent(), 1},
+		{"slow", krbtest.Slow(time.Hour), 1},
+		{"garbage", krbtest.Garbage(), 1},
+		{"truncated", krbtest.Truncated(), 1},
+		{"out of service", krbtest.Fail(29), 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			kdc, bad := realm(t), realm(t)
+			bad.SetFault(test.fault)
+			var mu sync.Mutex
+			vain := 0
+			p := provider(t, kdc, func(o *krb5.Options) {
+				o.Config = config(t, []string{bad.Addr(), kdc.Addr()}, "", "")
+				o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+					if address == bad.Addr() {
+						mu.Lock()
+						defer mu.Unlock()
+						vain++
+					}
+					return new(net.Dialer).DialContext(ctx, network, address)
+				}
+			})
+			kdc.AddService("HTTP/other.krb.test")
+			c, err := p.FromPassword("alice", "alice's password")
+			if err != nil {
+				t.Fatal(err)
+			}
+			firstToken(t, p, gss.InitiateOptions{Credential: c})
+			// The memory is the provider's, and not the login's.
+			firstToken(t, p, gss.InitiateOptions{Target: gss.HostBased("HTTP", "other.krb.test")})
+			mu.Lock()
+			defer mu.Unlock()
+			if vain != test.vain {
+				t.Errorf("the first KDC was asked %d times, want %d", vain, test.vain)
+			}
+		})
+	}
+}
+
+// An answer of another realm's KDC is none, and is told as it is.
+func TestOtherRealmAnswers(t *testing.T) {
+	kdc, b := realm(t), neighbour(t, "B.TEST")
+	p := provider(t, kdc, func(o *krb5.Options) { o.Config = config(t, []string{overTCP(b)}, "", "") })
+	_, _, err := initiate(t.Context(), t, p, gss.InitiateOptions{})
+	wantError(t, err, []error{gss.ErrFailure}, "no ticket for "+service)
+	c, err := p.FromPassword("alice", "alice's password")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = initiate(t.Context(), t, p, gss.InitiateOptions{Credential: c})
+	wantError(t, err, []error{gss.ErrDefectiveCredential, krbmsg.ErrCPrincipalUnknown}, "cannot log in as alice@KRB.TEST", "check the name")
 }
