@@ -15,6 +15,7 @@ func TestEnterpriseName(t *testing.T) {
 	a, b := realm(t), neighbour(t, "B.TEST")
 	a.Trust(b)
 	b.AddPrincipal("bob", "bob's password")
+	b.AddService("HTTP/second.b.test")
 	a.AddAlias(`a.smith\@corp.example`, "alice")
 	p := provider(t, a, func(o *krb5.Options) { o.Config = config(t, []string{overTCP(a)}, "", alsoRealms(b)) })
 	inA, inB := a.Acceptor(service), b.Acceptor(webOf("B.TEST"))
@@ -39,6 +40,13 @@ func TestEnterpriseName(t *testing.T) {
 				if got := sc.Info().Initiator.Value; got != test.want {
 					t.Errorf("the acceptor in KRB.TEST sees %s, want %s", got, test.want)
 				}
+			}
+			// What is the client's own ticket-granting ticket has not changed.
+			a.ResetRequests()
+			b.ResetRequests()
+			_, i := firstToken(t, p, gss.InitiateOptions{Credential: c, Target: gss.Principal("HTTP/second.b.test@B.TEST")})
+			if got := i.Info().Initiator.Value; got != test.want || a.Requests().TGS != 0 || b.Requests().TGS != 1 {
+				t.Errorf("another service in B.TEST costs %d requests in KRB.TEST and %d in B.TEST, for %s", a.Requests().TGS, b.Requests().TGS, got)
 			}
 		})
 	}

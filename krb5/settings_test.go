@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/internal/ccache"
 	"github.com/go-negotiate/negotiate/internal/kdcclient"
 	"github.com/go-negotiate/negotiate/internal/krbmsg"
 	"github.com/go-negotiate/negotiate/krb5"
@@ -262,6 +263,25 @@ func TestTimesyncOfACache(t *testing.T) {
 	}
 	_, _, err := initiate(t.Context(), t, withSettings(t, kdc, "kdc_timesync = false", wrong), gss.InitiateOptions{})
 	wantError(t, err, []error{gss.ErrFailure, krbmsg.ErrSkew}, "set this machine's clock")
+
+	// The cache may tell the difference, as kinit has found it.
+	path := kdc.CCache("alice")
+	c, _, err := ccache.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.KDCOffset = -10 * time.Minute
+	if err := ccache.WriteFile(path, c); err != nil {
+		t.Fatal(err)
+	}
+	ofCache := func(o *krb5.Options) { o.CCache = path }
+	kdc.ResetRequests()
+	establish(t, withSettings(t, kdc, "", wrong, ofCache), server, gss.InitiateOptions{Flags: gss.FlagMutual}, gss.AcceptOptions{})
+	if got := kdc.Requests().TGS; got != 1 {
+		t.Errorf("with the difference in the cache: %d TGS-REQs, want 1", got)
+	}
+	_, _, err = initiate(t.Context(), t, withSettings(t, kdc, "kdc_timesync = false", wrong, ofCache), gss.InitiateOptions{})
+	wantError(t, err, []error{gss.ErrFailure, krbmsg.ErrSkew}, "set this machine's clock")
 }
 
 // A service that is known by another name than its clients use.
@@ -430,10 +450,23 @@ func TestPrimaryKDCRefuses(t *testing.T) {
 			t.Errorf("%s: the primary KDC got %d requests, want %d", test.user, got, test.asked)
 		}
 	}
+	// The one that has refused is the primary one.
+	same := provider(t, primary, func(o *krb5.Options) {
+		o.Config = config(t, []string{overTCP(primary)}, "", "[realms]\n KRB.TEST = {\n  primary_kdc = "+overTCP(primary)+"\n }\n")
+	})
+	primary.ResetRequests()
+	c, err := same.FromPassword("alice", "wrong")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = initiate(t.Context(), t, same, gss.InitiateOptions{Credential: c})
+	wantError(t, err, []error{krbmsg.ErrPreauthFailed})
+	if got := primary.Requests().AS; got != 2 {
+		t.Errorf("the only KDC got %d requests, want 2", got)
+	}
 	// One that does not answer is no reason to say something else.
 	primary.SetFault(krbtest.Refuse())
-	c, err := p.FromPassword("alice", "wrong")
-	if err != nil {
+	if c, err = p.FromPassword("alice", "wrong"); err != nil {
 		t.Fatal(err)
 	}
 	_, _, err = initiate(t.Context(), t, p, gss.InitiateOptions{Credential: c})
@@ -538,6 +571,28 @@ func TestKDCProxyFaults(t *testing.T) {
 			})
 			firstToken(t, p, gss.InitiateOptions{})
 		})
+	}
+}
+
+// An answer without end is not read to its end.
+func TestKDCProxyEndless(t *testing.T) {
+	kdc := realm(t)
+	var sent atomic.Int64
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for block := make([]byte, 1<<16); ; {
+			n, err := w.Write(block)
+			if err != nil {
+				return
+			}
+			sent.Add(int64(n))
+		}
+	}))
+	p := provider(t, kdc, func(o *krb5.Options) { o.Config = proxied(t, server, "FILE:"+anchor(t, server)) })
+	_, _, err := initiate(t.Context(), t, p, gss.InitiateOptions{})
+	wantError(t, err, []error{kdcclient.ErrUnreachable}, "more than the 10485760 octets")
+	server.Close() // waits for the handler
+	if n := sent.Load(); n > 64<<20 {
+		t.Errorf("%d octets were taken", n)
 	}
 }
 

@@ -67,6 +67,27 @@ func TestFaultIsPaidOnce(t *testing.T) {
 	}
 }
 
+// A host that was silent over UDP is asked last over TCP, too, until it has
+// answered there.
+func TestSilentHost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{scripts: map[string]script{
+			"udp one:88": silent, "tcp one:88": silent,
+			"udp two:88": datagram(reply), "tcp two:88": stream(framed(reply)),
+		}}
+		defer n.running.Wait()
+		c := n.client(kdcclient.Server{Address: "one:88"}, kdcclient.Server{Address: "two:88"})
+		c.Memory = new(kdcclient.Memory)
+		if _, err := c.Exchange(t.Context(), "R", request); err != nil {
+			t.Fatal(err)
+		}
+		n.dialed = nil
+		if _, err := c.Exchange(t.Context(), "R", make([]byte, 1466)); err != nil || strings.Join(n.dialed, ", ") != "tcp two:88" {
+			t.Errorf("a long request went to %v, %v", n.dialed, err)
+		}
+	})
+}
+
 // slow answers each datagram after a while.
 func slow(d time.Duration) script {
 	return func(conn net.Conn) {

@@ -35,3 +35,14 @@ func TestOtherRealmsReply(t *testing.T) {
 		}
 	}
 }
+
+// Where the KDC may replace the client's name, it may not replace its realm.
+func TestOtherRealmsClient(t *testing.T) {
+	w := realmA(t)
+	alter(func(rep *krbmsg.KDCRep) { rep.Client = principal.New("EVIL.TEST", "alice") })(w)
+	r := asRequest("alice")
+	r.Options = krbmsg.OptCanonicalize
+	if got, err := w.client().AS(t.Context(), r); !errors.Is(err, kdcclient.ErrBadReply) || got != nil {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
