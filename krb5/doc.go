@@ -37,6 +37,21 @@
 // it; others go on with the present ticket. A password or keytab logs in again, a
 // renewable ticket is renewed. There is no goroutine in the background.
 //
+// # KDCs
+//
+// The KDCs of a realm are those of krb5.conf or, without any, those of the SRV
+// records of the DNS. They are asked in order, over UDP, TCP or, at an https URL, a
+// KDC proxy (MS-KKDCP): the next one as soon as one fails or has been silent for
+// a second. Those that did not answer are asked last for five minutes. A login
+// that is refused is tried at the primary KDC too, if there is one. Where this
+// machine's clock differs from the KDC's, a client goes by the KDC's, unless
+// krb5.conf has kdc_timesync = 0.
+//
+// The realm of a host is told by [domain_realm], or else by the KDC of the
+// client's realm, then by the DNS if krb5.conf has dns_lookup_realm = true, and
+// last by the host's domain. A client may be an enterprise name, such as
+// "alice@corp.example@REALM".
+//
 // # Acting for users
 //
 // A delegated ticket-granting ticket is in [gss.ContextInfo].Delegated. Constrained
@@ -53,7 +68,8 @@
 //
 // Credential caches of the type API; logins by smart card (PKINIT), one-time
 // password or through FAST, which are kinit's business; user-to-user tickets;
-// constrained delegation into another realm. The encryption types are AES with
-// SHA-1 (RFC 3962) and SHA-2 (RFC 8009), and RC4 where krb5.conf permits it; not
-// Camellia (RFC 6803), for which Go has no cipher that is kept up.
+// KDCs that only a URI record of the DNS names; constrained delegation into another
+// realm. The encryption types are AES with SHA-1 (RFC 3962) and SHA-2 (RFC 8009),
+// and RC4 where krb5.conf permits it; not Camellia (RFC 6803), for which Go has no
+// cipher that is kept up.
 package krb5

@@ -21,6 +21,7 @@
 // [KDC.Requests] tells what the clients asked for, so that a test can assert
 // that ten requests cost one ticket. [KDC.SetFault] makes the KDC fail, and
 // [WithClock] moves it in time. [KDC.Trust] makes two KDCs trust each other.
+// [KDC.Proxy] is a way to it by HTTPS.
 //
 // Keys are derived when they are first needed. Deriving one from a password
 // takes milliseconds, since that is its purpose; random keys, which services
