@@ -94,6 +94,7 @@ type asExchange struct {
 	methods []byte // how to authenticate; nil until the KDC has told
 	padata  []krbmsg.PAData
 	ahead   time.Duration // of the KDC's clock, as it says
+	asked   time.Time     // when, by our clock
 	by      Server        // who answered last
 }
 
@@ -135,7 +136,7 @@ func (x *asExchange) run(ctx context.Context) (*Ticket, error) {
 // advances reports whether another request may succeed where the last one got
 // an error.
 func (x *asExchange) advances(e *krbmsg.KRBError) bool {
-	ahead := x.c.ahead(e)
+	ahead := x.c.ahead(e, x.asked)
 	switch e.Code {
 	case krbmsg.ErrPreauthRequired:
 		if x.methods != nil {
@@ -167,6 +168,7 @@ func (x *asExchange) setTimes() {
 
 func (x *asExchange) ask(ctx context.Context) (*Ticket, error) {
 	x.body.Nonce = newNonce()
+	x.asked = x.c.now()
 	x.setTimes()
 	req := krbmsg.KDCReq{Type: krbmsg.TypeASReq, PAData: x.padata, Body: x.body}
 	a, err := x.c.exchange(ctx, x.body.Realm, req.Append(nil))
@@ -299,7 +301,7 @@ func (x *asExchange) open(rep *krbmsg.KDCRep) (*Ticket, error) {
 	if err := x.check(rep, &part); err != nil {
 		return nil, err
 	}
-	x.c.synchronize(part.AuthTime)
+	x.c.synchronize(part.AuthTime, x.asked)
 	return newTicket(rep, &part)
 }
 

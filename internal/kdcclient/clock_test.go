@@ -128,3 +128,17 @@ func TestForgedTime(t *testing.T) {
 		t.Errorf("the clock was set %d times, in %d requests", k.set, len(w.sent))
 	}
 }
+
+// A KDC that takes its time is no wrong clock.
+func TestLateAnswer(t *testing.T) {
+	w := realmA(t)
+	k := new(clock)
+	c := k.of(w.client())
+	w.reply = func(reply []byte) []byte {
+		k.offset += time.Minute // passes while the answer is under way
+		return reply
+	}
+	if _, err := c.AS(t.Context(), asRequest("trusting")); err != nil || k.set != 0 {
+		t.Errorf("the clock was set %d times, %v", k.set, err)
+	}
+}

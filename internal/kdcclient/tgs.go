@@ -43,20 +43,22 @@ func (r *TGSRequest) Realm() string {
 // service than Server: a referral, which is a ticket-granting ticket for another
 // realm, or the canonical name. A KRB-ERROR is returned as a *krbmsg.KRBError.
 func (c *Client) TGS(ctx context.Context, r TGSRequest) (*Ticket, error) {
+	asked := c.now()
 	t, _, err := c.tgs(ctx, &r, 0)
 	e, ok := errors.AsType[*krbmsg.KRBError](err)
 	if !ok || e.Code != krbmsg.ErrSkew {
 		return t, err
 	}
-	ahead := c.ahead(e)
+	ahead := c.ahead(e, asked)
 	if ahead == 0 {
 		return nil, err
 	}
+	asked = c.now()
 	t, kdcTime, err := c.tgs(ctx, &r, ahead)
 	if err != nil {
 		return nil, err
 	}
-	c.synchronize(kdcTime)
+	c.synchronize(kdcTime, asked)
 	return t, nil
 }
 
