@@ -262,11 +262,15 @@ func TestPrincipalByEnvironment(t *testing.T) {
 	s := newSite(t)
 	dir := s.collection(t)
 	s.kdc.WriteCCache(filepath.Join(dir, "tktbob"), "bob")
-	t.Setenv("KRB5_CONFIG", filepath.Join(dir, "not-yet.conf"))
+	broken := filepath.Join(dir, "broken.conf")
+	if err := os.WriteFile(broken, []byte("[libdefaults\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("KRB5_CONFIG", broken)
 	t.Setenv("KRB5CCNAME", "DIR:"+dir)
 	auth := &kerberos.HTTPKerberosAuth{Principal: "bob", Logger: slog.New(slog.DiscardHandler)}
 	if resp, _, err := s.getAsIs(t, auth); err != nil || resp.StatusCode != http.StatusUnauthorized {
-		t.Fatalf("without a krb5.conf: %v, %v; want the server's 401", resp, err)
+		t.Fatalf("with a broken krb5.conf: %v, %v; want the server's 401", resp, err)
 	}
 	t.Setenv("KRB5_CONFIG", s.kdc.ConfigPath())
 	if _, body, err := s.getAsIs(t, auth); err != nil || body != "bob@KRB.TEST" {
