@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-negotiate/negotiate/gss"
 	"github.com/go-negotiate/negotiate/internal/ccache"
+	"github.com/go-negotiate/negotiate/internal/principal"
 	"github.com/go-negotiate/negotiate/krb5"
 	"github.com/go-negotiate/negotiate/krbtest"
 )
@@ -102,7 +103,6 @@ func TestStoreRenewed(t *testing.T) {
 	for _, store := range []bool{false, true} {
 		clock := newClock()
 		kdc := realm(t, clock.option(), krbtest.WithLifetime(time.Hour))
-		kdc.AddService("HTTP/other.krb.test")
 		path := kdc.CCache("alice", krbtest.ExpiresIn(time.Hour), krbtest.RenewableFor(24*time.Hour))
 		p := provider(t, kdc, clock.use, countable(t, kdc), func(o *krb5.Options) { o.CCache, o.StoreTickets = path, store })
 		firstToken(t, p, gss.InitiateOptions{})
@@ -122,8 +122,11 @@ func TestStoreRenewed(t *testing.T) {
 			t.Errorf("StoreTickets %t: the cache has %d renewed tickets", store, renewed)
 		}
 		// Somebody adds a ticket: the renewed one is not lost.
-		other := provider(t, kdc, clock.use, writesBack, func(o *krb5.Options) { o.CCache = path })
-		firstToken(t, other, gss.InitiateOptions{Target: gss.HostBased("HTTP", "other.krb.test")})
+		other := cache.Creds[0]
+		other.Server = principal.Service("KRB.TEST", "HTTP", "other.krb.test")
+		if err := ccache.AppendCredential(t.Context(), path, other); err != nil {
+			t.Fatal(err)
+		}
 		kdc.ResetRequests()
 		clock.move(4 * time.Minute)
 		crowd(t, p, nil, clock.now())

@@ -95,28 +95,47 @@ func TestCollection(t *testing.T) {
 	}
 }
 
-// A cache that changes while it is read is read again, and never mixed.
+// A cache that changes while it is read, at whichever point, is never mixed, and
+// never half. One that does not settle is told.
 func TestChangesWhileRead(t *testing.T) {
+	change := func(f *fake) {
+		f.do(opInitialize, append(nameArg("7"), ccache.EncodePrincipal(bob)...))
+		for _, service := range []string{"web", "mail", "files"} {
+			f.do(opStore, append(nameArg("7"), ccache.EncodeCredential(ticket(bob, service))...))
+		}
+	}
+	for at := range 12 {
+		f, d := start(t)
+		s := d.Cache("7")
+		if err := s.Replace(t.Context(), content(alice, "web", "mail")); err != nil {
+			t.Fatal(err)
+		}
+		calls := 0
+		f.mu.Lock()
+		f.answer = func(opcode, []byte) ([]byte, bool) {
+			if calls++; calls == at {
+				change(f)
+			}
+			return nil, false
+		}
+		f.mu.Unlock()
+		got, _, err := s.Read(t.Context())
+		if err != nil || !reflect.DeepEqual(got, content(alice, "web", "mail")) && !reflect.DeepEqual(got, content(bob, "web", "mail", "files")) {
+			t.Errorf("changed at call %d: got %+v, %v", at, got, err)
+		}
+	}
 	f, d := start(t)
 	s := d.Cache("7")
-	if err := s.Replace(t.Context(), content(alice, "web", "mail")); err != nil {
+	if err := s.Replace(t.Context(), content(alice, "web")); err != nil {
 		t.Fatal(err)
 	}
-	changes := 0
+	f.mu.Lock()
 	f.answer = func(op opcode, _ []byte) ([]byte, bool) {
-		if op == opGetCredByUUID && changes < 2 {
-			changes++
-			f.do(opInitialize, append(nameArg("7"), ccache.EncodePrincipal(bob)...))
-			f.do(opStore, append(nameArg("7"), ccache.EncodeCredential(ticket(bob, "web"))...))
+		if op == opGetCredByUUID {
+			change(f)
 		}
 		return nil, false
 	}
-	got, _, err := s.Read(t.Context())
-	if err != nil || !reflect.DeepEqual(got, content(bob, "web")) {
-		t.Errorf("got %+v, %v; want bob's", got, err)
-	}
-	f.mu.Lock()
-	changes = -1000
 	f.mu.Unlock()
 	if _, _, err := s.Read(t.Context()); !errors.Is(err, ErrProtocol) {
 		t.Errorf("a cache that never settles: %v", err)

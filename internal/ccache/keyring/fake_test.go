@@ -17,7 +17,8 @@ type fake struct {
 	keys    map[int]*fakeKey
 	next    int
 	bigKeys bool
-	// noSession has the user's session keyring stand for the session's.
+	// noSession has the user's session keyring stand for the session's, until
+	// somebody writes to that.
 	noSession bool
 	// noPersistent is a kernel without these.
 	noPersistent bool
@@ -146,6 +147,9 @@ func (f *fake) add(typ, description string, payload []byte, ring int) (int, erro
 		return 0, err
 	}
 	defer unlock()
+	if ring == sessionKeyring {
+		f.noSession = false
+	}
 	r, err := f.find(ring)
 	if err != nil {
 		return 0, err

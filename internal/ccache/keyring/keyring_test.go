@@ -214,26 +214,35 @@ func TestLegacy(t *testing.T) {
 	}
 }
 
-// A cache that changes while it is read is read again, and never mixed.
+// A cache that changes while it is read, at whichever point, is never mixed, and
+// never half.
 func TestChangesWhileRead(t *testing.T) {
-	k := &fake{}
-	s := must(t, k, "user:x")
-	if err := s.Replace(t.Context(), content(alice, "web", "mail")); err != nil {
-		t.Fatal(err)
-	}
-	changes, busy := 0, false
-	k.before = func(op string, _ int) error {
-		if op != "read" || busy || changes >= 2 {
+	for at := range 20 {
+		k := &fake{}
+		s := must(t, k, "user:x")
+		if err := s.Replace(t.Context(), content(alice, "web", "mail")); err != nil {
+			t.Fatal(err)
+		}
+		ops := 0
+		k.before = func(string, int) error {
+			if ops++; ops == at {
+				return s.Replace(t.Context(), content(bob, "web", "mail", "files"))
+			}
 			return nil
 		}
-		changes++
-		busy = true
-		defer func() { busy = false }()
-		return s.Replace(t.Context(), content(bob, "web"))
-	}
-	got, _, err := s.Read(t.Context())
-	if err != nil || !got.Principal.Equal(bob) || len(got.Creds) != 1 || !got.Creds[0].Client.Equal(bob) {
-		t.Errorf("got %+v, %v; want bob's", got, err)
+		got, v, err := s.Read(t.Context())
+		if err != nil {
+			t.Errorf("changed at operation %d: %v", at, err)
+			continue
+		}
+		want := map[string]int{alice.String(): 2, bob.String(): 3}[got.Principal.String()]
+		if len(got.Creds) != want || !got.Creds[0].Client.Equal(got.Principal) {
+			t.Errorf("changed at operation %d: got %+v", at, got)
+		}
+		k.before = nil
+		if now, err := s.Version(t.Context()); err != nil || (now == v) != got.Principal.Equal(bob) && ops >= at && at > 0 {
+			t.Errorf("changed at operation %d: the version of %s's tickets is the present one: %t, %v", at, got.Principal, now == v, err)
+		}
 	}
 }
 
