@@ -11,6 +11,13 @@
 //	curl --negotiate -u : --delegation always https://front.example.com:8443/
 //	negotiate get --delegate always https://front.example.com:8443/
 //
+// With constrained delegation the user's client does nothing of that, and the
+// realm's administrator says to which back end the service may go in its users'
+// names. The service needs a name to log in by, in Active Directory its account's:
+//
+//	export KRB5_CLIENT_KTNAME=/etc/onbehalf.keytab
+//	onbehalf -constrained svc-front@EXAMPLE.COM -backend https://reports.example.com
+//
 // The service passes each request on. One that acts differently towards the back
 // end starts from forUser, and sends requests of its own with the same context.
 package main
@@ -49,7 +56,7 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("usage: onbehalf -backend URL [-listen ADDRESS] [-cert FILE -key FILE]")
+var errUsage = errors.New("usage: onbehalf -backend URL [-listen ADDRESS] [-cert FILE -key FILE] [-constrained PRINCIPAL]")
 
 // run serves until ctx ends.
 func run(ctx context.Context, args []string, logs io.Writer) error {
@@ -58,6 +65,7 @@ func run(ctx context.Context, args []string, logs io.Writer) error {
 	backend := flags.String("backend", "", "the URL of the back end")
 	cert := flags.String("cert", "", "the certificate for TLS, in PEM form; none for http, behind something that ends TLS")
 	key := flags.String("key", "", "the key of the certificate")
+	constrained := flags.String("constrained", "", "go on by constrained delegation for users who delegate nothing, as the service that is this principal of the client keytab")
 	if err := flags.Parse(args); err != nil || flags.NArg() > 0 || (*cert == "") != (*key == "") {
 		return errUsage
 	}
@@ -75,6 +83,11 @@ func run(ctx context.Context, args []string, logs io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if *constrained != "" {
+		if acceptor, err = goingOn(provider, acceptor, *constrained, ""); err != nil {
+			return err
+		}
+	}
 	s := newService(provider, target, logger)
 	s.handler.Credential = acceptor
 	defer s.onward.CloseIdleConnections()
@@ -84,6 +97,15 @@ func run(ctx context.Context, args []string, logs io.Writer) error {
 	}
 	logger.Info("listening", "address", l.Addr().String())
 	return serve(ctx, &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second}, l, *cert, *key)
+}
+
+// goingOn gives an acceptor the power to go on for users who delegate nothing.
+func goingOn(provider *krb5.Provider, acceptor gss.Credential, principal, keytab string) (gss.Credential, error) {
+	service, err := provider.FromKeytab(principal, keytab)
+	if err != nil {
+		return nil, err
+	}
+	return provider.DelegatingAcceptor(acceptor, service)
 }
 
 func serve(ctx context.Context, srv *http.Server, l net.Listener, cert, key string) error {

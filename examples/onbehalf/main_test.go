@@ -201,3 +201,32 @@ func TestUsage(t *testing.T) {
 		}
 	}
 }
+
+// TestConstrainedDelegation has users who delegate nothing, and a realm that lets
+// the front end go to this back end.
+func TestConstrainedDelegation(t *testing.T) {
+	kdc := newRealm(t)
+	kdc.Change(front, krbtest.DelegateTo(back))
+	keytab := kdc.Keytab(front)
+	provider, err := krb5.New(krb5.Options{Config: kdc.ConfigPath(), Keytab: keytab, CCache: kdc.CCache("bob")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	acceptor, err := provider.AcceptorFromKeytab("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newService(provider, newBackEnd(t, kdc), slog.New(slog.DiscardHandler))
+	if s.handler.Credential, err = goingOn(provider, acceptor, front, keytab); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(s.handler)
+	t.Cleanup(server.Close)
+	t.Cleanup(s.onward.CloseIdleConnections)
+	for _, user := range []string{"alice", "bob", "alice"} {
+		want := user + `@KRB.TEST POST /reports "x"`
+		if status, answer := post(t, newClient(t, kdc, user, negotiate.DelegateNever), server.URL+"/reports", "x"); status != 200 || answer != want {
+			t.Errorf("got %d %s, want %s", status, answer, want)
+		}
+	}
+}
