@@ -124,7 +124,7 @@ func (c *acceptor) inspect(from types.HostAddress) (*credentials.Credentials, er
 	creds.SetAuthenticated(true)
 	creds.SetValidUntil(part.EndTime)
 	if c.settings.DecodePAC() {
-		if err := addPAC(creds, part.AuthData, key, c.logger()); err != nil {
+		if err := addPAC(creds, part.AuthData, key); err != nil {
 			return nil, err
 		}
 	}
