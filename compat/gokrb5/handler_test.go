@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -459,7 +460,11 @@ func TestSessionManager(t *testing.T) {
 // starts.
 func TestHandlerMisconfigured(t *testing.T) {
 	kdc := newRealm(t)
-	t.Setenv("KRB5_CONFIG", filepath.Join(t.TempDir(), "none"))
+	broken := filepath.Join(t.TempDir(), "krb5.conf")
+	if err := os.WriteFile(broken, []byte("[libdefaults\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("KRB5_CONFIG", broken)
 	s := oldSite(t, loadKeytab(t, kdc, spn))
 	client := newClient(t, kdc.Provider("alice"))
 	if resp, _ := do(t, client, http.MethodGet, s.URL, ""); resp.StatusCode != http.StatusUnauthorized {
