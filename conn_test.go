@@ -381,7 +381,7 @@ func TestIdleConnTimeout(t *testing.T) {
 		}
 		time.Sleep(61 * time.Second)
 		synctest.Wait()
-		if n := len(tr.state().pool.hosts); n != 0 {
+		if n := hosts(tr); n != 0 {
 			t.Errorf("%d hosts have a connection that nobody used for a minute", n)
 		}
 	})
@@ -838,7 +838,7 @@ func TestUnnamedIdentity(t *testing.T) {
 		if a := get(t, c, s.URL); a.body != "hello "+user+"@EXAMPLE.TEST" {
 			t.Errorf("as %s: %q", user, a.body)
 		}
-		if n := len(tr.state().pool.hosts); n != 0 {
+		if n := hosts(tr); n != 0 {
 			t.Error("a connection is kept that nobody can use")
 		}
 	}

@@ -246,7 +246,7 @@ func TestIdleConnTimeoutDuringUse(t *testing.T) {
 		}{{59 * time.Second, 1}, {2 * time.Second, 0}} {
 			time.Sleep(step.pause)
 			synctest.Wait()
-			if n := len(tr.state().pool.hosts); n != step.want {
+			if n := hosts(tr); n != step.want {
 				t.Errorf("after %s more %d hosts have a connection, want %d", step.pause, n, step.want)
 			}
 		}
@@ -334,4 +334,12 @@ func TestLastUsedConnection(t *testing.T) {
 	if got := s.shape(); got != "C1 C2 C1" {
 		t.Errorf("the server saw %s, want the third request where the first was", got)
 	}
+}
+
+// hosts counts the hosts to which there is a connection.
+func hosts(tr *Transport) int {
+	p := tr.state().pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.hosts)
 }
