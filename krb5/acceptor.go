@@ -257,7 +257,7 @@ func (c *acceptor) takeDelegation(sum *gssChecksum, auth *krbmsg.Authenticator) 
 // brings our sub-key if the initiator asks for one.
 func (c *acceptor) answer(auth *krbmsg.Authenticator) ([]byte, error) {
 	session := c.ticket.session
-	c.receive.next = uint64(auth.SeqNumber)
+	c.receive = window{next: uint64(auth.SeqNumber), ordered: c.flags.Has(gss.FlagSequence)}
 	c.established = true
 	if !c.flags.Has(gss.FlagMutual) {
 		// Without an answer the initiator expects our numbers to begin with its own.

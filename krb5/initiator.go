@@ -302,7 +302,7 @@ func (c *initiator) establish(acceptors krbmsg.EncryptionKey, receive uint64) {
 		c.acceptorSubkey = true
 		c.secret.set(etype.ID(acceptors.Type), acceptors.Value)
 	}
-	c.receive.next = receive
+	c.receive = window{next: receive, ordered: c.flags.Has(gss.FlagSequence)}
 	c.established = true
 	c.state = stateDone
 }
