@@ -130,6 +130,10 @@ func sambaImpersonation(t *testing.T, r *suiteRealm) {
 	if got, err := r.goOn(t, front, "alice", "second"); err != nil || got != "alice@"+r.realm {
 		t.Errorf("impersonated: got %q, %v", got, err)
 	}
+	// Samba finds the user by her UPN, and leaves that in the ticket as her name.
+	if got, err := r.goOn(t, front, "alice.a@upn.test@AD.TEST", "second"); err != nil || got != `alice.a\@upn.test@AD.TEST` {
+		t.Errorf("impersonated by UPN: got %q, %v", got, err)
+	}
 	if got, err := r.byEvidence(t, plain, "plain", "second"); err != nil || got != "alice@"+r.realm {
 		t.Errorf("by her own ticket: got %q, %v", got, err)
 	}
