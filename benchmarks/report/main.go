@@ -63,7 +63,10 @@ func write(res *results) error {
 			return err
 		}
 	}
-	return os.WriteFile("README.md", readme(res), 0o644)
+	if err := os.WriteFile("README.md", readme(res), 0o644); err != nil {
+		return err
+	}
+	return summarise("../README.md", res)
 }
 
 // output is what a program prints.

@@ -30,13 +30,18 @@ var groups = []group{
 	{"command", "^BenchmarkCommand$", 7, time.Second},
 	{"kdc", "^Benchmark(NewKDC|KDC)$", 5, 400 * time.Millisecond},
 	{"goroutines", "^BenchmarkGoroutines$", 3, 300 * time.Millisecond},
+	{"pac", "^BenchmarkPAC$", 7, 100 * time.Millisecond},
 	{"size", "^BenchmarkSize$", 5, 50 * time.Millisecond},
 	{"hosts", "^BenchmarkHosts$", 3, 50 * time.Millisecond},
 	{"replay", "^BenchmarkReplay$", 3, 100 * time.Millisecond},
 }
 
-// profiled is the benchmark whose profile is shown.
-const profiled = "^BenchmarkLoopback$/^negotiate$"
+// profiled are benchmarks whose profiles are shown: those of the bars that
+// net/http itself is in the way of.
+var profiled = []struct{ title, bench string }{
+	{"The opportunistic GET on loopback, client and server in one process", "^BenchmarkLoopback$/^negotiate$"},
+	{"The opportunistic GET to Apache, the client alone", "^BenchmarkApache$/^negotiate$"},
+}
 
 // measure writes the results of the groups whose name matches only.
 func measure(w io.Writer, only string) error {
@@ -64,7 +69,12 @@ func measure(w io.Writer, only string) error {
 			}
 		}
 	}
-	return profile(w, binary, dir)
+	for _, p := range profiled {
+		if err := profile(w, binary, dir, p.title, p.bench); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func bench(w io.Writer, binary, pattern string, t time.Duration, args ...string) error {
@@ -73,22 +83,29 @@ func bench(w io.Writer, binary, pattern string, t time.Duration, args ...string)
 	return cmd.Run()
 }
 
-// shown are the functions that a profile is summed up by: our own, and the great
-// ones of net/http and the runtime.
-const shown = `go-negotiate/negotiate[./][^.]*\.\(\*(Transport|Handler|pool|negotiation|attempt|initiator|acceptor|dispatcher)\)\.` +
-	`|net/http\.\(\*(conn|persistConn)\)\.(serve|readLoop|writeLoop|readRequest)$|internal/runtime/syscall/linux\.Syscall6$` +
-	`|runtime\.(mallocgc|gcBgMarkWorker|mcall)$`
+// shown are the functions that a profile is summed up by: ours, where the parts of
+// a request begin, and the great ones of net/http and the runtime.
+var shown = strings.Join([]string{
+	`negotiate\.\(\*Transport\)\.RoundTrip$`, `negotiate\.\(\*Handler\)\.ServeHTTP$`,
+	`negotiate\.\(\*pool\)\.(get|release|changed)$`, `negotiate\.\(\*negotiation\)\.(leg|finish)$`,
+	`negotiate\.(encodeToken|parseAuthorization|withoutToken)$`,
+	`krb5\.\(\*(initiator|acceptor)\)\.Step$`, `krb5\.\(\*Provider\)\.keysOf$`,
+	`replay\.\(\*Cache\)\.Check$`, `etype\.\(\*Key\)\.(Seal|Open)$`, `sha256\.Sum256$`,
+	`net/http\.\(\*(Client|conn|persistConn)\)\.(Do|serve|readLoop|writeLoop|readRequest)$`,
+	`linux\.Syscall6$`, `runtime\.(mallocgc|gcBgMarkWorker|mcall|findRunnable|futex)$`,
+}, "|")
 
-// profile writes where the time of the profiled benchmark goes, as comments.
-func profile(w io.Writer, binary, dir string) error {
+// profile writes where the time of a benchmark goes, as comments.
+func profile(w io.Writer, binary, dir, title, pattern string) error {
 	file := filepath.Join(dir, "cpu")
-	if err := bench(io.Discard, binary, profiled, 3*time.Second, "-test.cpuprofile", file); err != nil {
+	if err := bench(io.Discard, binary, pattern, 3*time.Second, "-test.cpuprofile", file); err != nil {
 		return err
 	}
-	top, err := output("go", "tool", "pprof", "-top", "-cum", "-nodecount", "36", "-show", shown, binary, file)
+	top, err := output("go", "tool", "pprof", "-top", "-cum", "-nodecount", "30", "-show", shown, binary, file)
 	if err != nil {
 		return err
 	}
+	fmt.Fprintf(w, "# = %s\n", title)
 	for line := range strings.Lines(top) {
 		if strings.Contains(line, "%") || strings.Contains(line, "flat") {
 			fmt.Fprintf(w, "# %s\n", strings.TrimRight(line, "\n"))

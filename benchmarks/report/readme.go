@@ -39,10 +39,7 @@ func readme(res *results) []byte {
 		fmt.Fprintf(&b, "\n![%s](plots/%s.svg)\n\n%s\n", p.title, p.name, p.text)
 	}
 	load(&b, res)
-	b.WriteString("\n## Where the time goes\n\nOf the opportunistic GET on loopback, client and server in one process; shares of all\nsamples, of a function with what it calls.\n\n")
-	for _, line := range res.profile {
-		fmt.Fprintf(&b, "    %s\n", strings.TrimRight(line, " "))
-	}
+	profiles(&b, res)
 	machine(&b, res)
 	return b.Bytes()
 }
@@ -99,6 +96,17 @@ func load(b *bytes.Buffer, res *results) {
 	const of = "ApacheGoroutines/"
 	fmt.Fprintf(b, "\nA hundred goroutines and Apache, on the same cores: %s requests a second without authentication, %s with ours and %s with gokrb5.\n",
 		digits(res.median(of+"plain req/s")), digits(res.median(of+"negotiate req/s")), digits(res.median(of+"gokrb5 req/s")))
+}
+
+func profiles(b *bytes.Buffer, res *results) {
+	b.WriteString("\n## Where the time goes\n\nShares of all samples, of a function with what it calls and is not listed, and of it with all.\n")
+	for _, line := range res.profile {
+		if title, ok := strings.CutPrefix(line, "= "); ok {
+			fmt.Fprintf(b, "\n%s:\n\n", title)
+			continue
+		}
+		fmt.Fprintf(b, "    %s\n", strings.TrimRight(line, " "))
+	}
 }
 
 func machine(b *bytes.Buffer, res *results) {
