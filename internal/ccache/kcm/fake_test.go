@@ -23,6 +23,9 @@ type fake struct {
 	// false. Nil octets end the connection.
 	answer func(op opcode, args []byte) ([]byte, bool)
 
+	// sssd has it answer as sssd does for a ticket that is gone.
+	sssd bool
+
 	mu      sync.Mutex
 	caches  map[string]*fakeCache
 	order   []string
@@ -156,6 +159,9 @@ func (f *fake) do(op opcode, args []byte) (code int32, body []byte) {
 	case opGetCredByUUID:
 		if b, ok := c.creds[uuid(rest)]; ok {
 			return 0, b
+		}
+		if f.sssd {
+			return 0, nil
 		}
 		return codeCCEnd, nil
 	case opStore:

@@ -160,8 +160,8 @@ func (c cache) readOnce(conn *conn) (out *ccache.Cache, v ccache.Version, settle
 	var entries []ccache.Credential
 	for _, id := range ids {
 		b, err := conn.call(opGetCredByUUID, append(nameArg(c.name), id[:]...))
-		if isNotExist(err) {
-			return nil, v, false, nil // removed meanwhile
+		if isNotExist(err) || err == nil && len(b) == 0 {
+			return nil, v, false, nil // removed meanwhile, as sssd says by an empty answer
 		}
 		if err != nil {
 			return nil, v, false, c.wrap(err)

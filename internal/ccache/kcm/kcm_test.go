@@ -104,8 +104,10 @@ func TestChangesWhileRead(t *testing.T) {
 			f.do(opStore, append(nameArg("7"), ccache.EncodeCredential(ticket(bob, service))...))
 		}
 	}
-	for at := range 12 {
+	for at := range 24 {
 		f, d := start(t)
+		f.sssd = at >= 12
+		at %= 12
 		s := d.Cache("7")
 		if err := s.Replace(t.Context(), content(alice, "web", "mail")); err != nil {
 			t.Fatal(err)
