@@ -356,6 +356,25 @@ func TestProtectionRefused(t *testing.T) {
 
 type roundTripper struct{ http.RoundTripper }
 
+// TestProtectionFresh has a connection at rest on which the server knows the client
+// already, and would not ask again.
+func TestProtectionFresh(t *testing.T) {
+	_, server, s, tr := newSealing(t)
+	tr.Mutual = negotiate.MutualDisabled
+	first, err := s.client.Get(server.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, first.Body)
+	first.Body.Close()
+	if _, body, err := s.post(nil); err != nil || string(body) != "welcome" {
+		t.Fatalf("got %q, %v", body, err)
+	}
+	if got, _ := s.say("hello"); got != "you said: hello" {
+		t.Errorf("got %q", got)
+	}
+}
+
 // TestProtectionForgotten drops one that nobody has closed.
 func TestProtectionForgotten(t *testing.T) {
 	_, server, s, _ := newSealing(t)

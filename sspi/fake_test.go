@@ -29,6 +29,7 @@ type fakeSystem struct {
 	ntlm     bool // Negotiate falls back to NTLM
 	late     bool // Negotiate shows in the end only that it has
 	unnamed  bool
+	early    bool   // the flag of mutual authentication comes with the first leg
 	refuse   status // of every leg
 	blocking chan struct{}
 	entered  chan struct{}
@@ -223,6 +224,9 @@ func (f *fakeSystem) leg(c contextCall, begin func(gss.Credential) (gss.SecConte
 		r.status = secContinueNeeded
 	default:
 		r.attrs = attrs(sc.Info().Flags)
+		if f.early {
+			r.attrs |= reqMutual
+		}
 		r.expires = stampOf(sc.Info().Expires)
 	}
 	if f.ntlm {

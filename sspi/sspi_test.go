@@ -314,6 +314,20 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestEarlyMutual is a system that calls a context mutual before the server has
+// said anything.
+func TestEarlyMutual(t *testing.T) {
+	f := newFake(t)
+	f.early = true
+	sc := begin(t, f.provider(), gss.InitiateOptions{})
+	if _, done, err := sc.Step(t.Context(), nil); err != nil || !done {
+		t.Fatal(done, err)
+	}
+	if sc.Info().Flags.Has(gss.FlagMutual) {
+		t.Error("FlagMutual is set, and nothing has come from the server")
+	}
+}
+
 // TestWine is what Wine does not do, and must not seem to.
 func TestWine(t *testing.T) {
 	f := newFake(t)

@@ -5,7 +5,9 @@
 //	winrm -url https://host.example.com:5986/wsman
 //
 // Over http, WinRM as Windows sets it up wants messages encrypted with the key of
-// the Kerberos context, which this program does not do: use https.
+// the Kerberos context. negotiate.Protection has that key and keeps the connection,
+// but this program does not put messages into the form that WinRM has for it: use
+// https.
 //
 // It exits with 1 for a failure, 2 for a wrong command line, 3 if the host has not
 // proved its identity and 4 if there is no usable ticket.
