@@ -49,7 +49,6 @@ type fakeSystem struct {
 // fakeContext is a context of the fake.
 type fakeContext struct {
 	gss.SecContext
-	started bool
 }
 
 const fakeMaxToken = 12000
