@@ -168,7 +168,7 @@ func TestThreeLegsAmongOthers(t *testing.T) {
 		wg.Go(func() {
 			for round := range 6 {
 				req := newRequest(t, "GET", s.URL+"/open", nil)
-				var rt http.RoundTripper = multi.Transport
+				rt := multi.Transport
 				switch (i + round) % 4 {
 				case 0, 1:
 					req.URL.Path = "/private"

@@ -38,10 +38,10 @@ func heimdalVersion(brand string) string {
 
 // dlInfo is Dl_info.
 type dlInfo struct {
-	fileName   unsafe.Pointer
-	base       uintptr
-	symbolName unsafe.Pointer
-	address    uintptr
+	fileName unsafe.Pointer
+	_        uintptr        // base address
+	_        unsafe.Pointer // name of the symbol
+	_        uintptr        // address of the symbol
 }
 
 // maxLibrarySize bounds what is read of a library to find its version.

@@ -16,4 +16,6 @@ func open(string) (uintptr, error) {
 
 func symbol(uintptr, string) uintptr { return 0 }
 
-func call(uintptr, ...uintptr) uintptr { panic("libgssapi: no library is loaded") }
+// call fails as a call of the GSS-API does. It is never reached, since nothing
+// can be opened.
+func call(uintptr, ...uintptr) uintptr { return ^uintptr(0) }

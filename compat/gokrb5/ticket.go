@@ -3,8 +3,6 @@ package spnego
 import (
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"time"
 
 	"github.com/jcmturner/gokrb5/v8/credentials"
@@ -151,12 +149,4 @@ func (c *acceptor) checkAddress(bound []krbmsg.TypedData, from types.HostAddress
 		return errors.New("the ticket is bound to other addresses than the client's")
 	}
 	return nil
-}
-
-// logger is for what gokrb5 says about a PAC.
-func (c *acceptor) logger() *log.Logger {
-	if l := c.settings.Logger(); l != nil {
-		return l
-	}
-	return log.New(io.Discard, "", 0)
 }

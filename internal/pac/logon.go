@@ -18,10 +18,6 @@ type SIDGroup struct {
 // in it permits nothing.
 const DenyOnly = 0x10
 
-// usual are the attributes of an ordinary group: mandatory, enabled by default,
-// enabled.
-const usual = 7
-
 // Logon is what the directory says of the user (MS-PAC, section 2.5), without
 // what has no meaning in a ticket. Zero times are "never" or "not known".
 type Logon struct {

@@ -10,6 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// maxPayload is how many octets a key has at most: the kernel's bound for big_key.
+const maxPayload = 1<<20 + 1
+
 // linux is the kernel.
 type linux struct{}
 

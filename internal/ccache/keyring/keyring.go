@@ -47,8 +47,8 @@ type kernel interface {
 	id(ring int) (int, error)
 	// search finds a key below a keyring, and links it to another unless that is 0.
 	search(ring int, typ, description string, link int) (int, error)
-	// read returns the content of a key, or the members of a keyring, at most
-	// maxPayload octets.
+	// read returns the content of a key, or the members of a keyring. It is
+	// an error if there is more than a key can hold.
 	read(key int) ([]byte, error)
 	// describe returns the type and the description.
 	describe(key int) (typ, description string, err error)
@@ -75,9 +75,6 @@ const (
 	typeUser    = "user"
 	typeBig     = "big_key"
 )
-
-// maxPayload is how many octets a key has at most: the kernel's bound for big_key.
-const maxPayload = 1<<20 + 1
 
 // do runs an operation on one thread: what makes a keyring the caller's own is
 // linked to a keyring of the thread.

@@ -47,7 +47,7 @@ func parseName(residual string) (name, error) {
 		var err error
 		if n.collection != "" {
 			if n.uid, err = strconv.Atoi(n.collection); err != nil || n.uid < 0 {
-				return name{}, fmt.Errorf("KEYRING:%s: want the number of a user after persistent:", residual)
+				return name{}, fmt.Errorf("KEYRING:%s: want KEYRING:persistent:UID, with the number of a user", residual)
 			}
 		}
 	case anchorProcess, anchorThread:
