@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"reflect"
 	"runtime"
 	"sync"
 
@@ -26,7 +27,11 @@ import (
 // A request that cannot go there fails with an [ExchangeError] of stage
 // "connection": the connection has ended, the body of the response before is not
 // read to its end and closed, or the URL is of another origin. It is never sent
-// elsewhere, since no other server state fits to what p has protected. A 401 is
+// elsewhere, since no other server state fits to what p has protected. It fails as
+// well if the Transport would not make it as the first was made: with another
+// credential by [WithCredential], with an Authorization of its own, or where
+// Transport.Allow refuses. That a default credential has come to be somebody else's
+// changes nothing: p stays that of the first request. A 401 is
 // returned, and Exchange.Err says that the server has lost the context. Begin
 // again with a new Protection.
 //
@@ -50,7 +55,8 @@ type keptContext struct {
 	conn  *conn
 	party party
 	c     *client
-	to    string // the origin
+	to    string         // the origin
+	cred  gss.Credential // the caller's; nil for the provider's default
 	ex    Exchange
 	once  sync.Once
 }
@@ -78,6 +84,7 @@ var (
 	errProtectionClosed = errors.New("the Protection is closed")
 	errProtectionBase   = errors.New("WithProtection needs a connection of its own, and Transport.Base is no *http.Transport; use one as Base")
 	errProtectionProxy  = errors.New("WithProtection needs a connection to the server itself, and http goes through a proxy, which shares its own; use https, or no proxy")
+	errProtectionCred   = errors.New("the request has another credential than the one that the Protection's context was made with, or an Authorization of its own; use a Protection for each identity")
 	errProtectionOrigin = errors.New("the request is for another origin than the Protection's context; use a Protection for each server")
 	errProtectionConn   = errors.New("the connection of the Protection's context has ended, or the body of the response before was not read to its end and closed; in the first case begin again with a new Protection")
 	errProtectionLost   = errors.New("the server no longer knows the security context that the message is protected with; begin again with a new Protection")
@@ -195,7 +202,11 @@ func (n *negotiation) leaveTo(resp *http.Response) {
 	if p == nil || n.session == nil || !n.session.done || n.ex.Err != nil || n.conn == nil || n.spoiled || resp.StatusCode == http.StatusUnauthorized {
 		return
 	}
-	k := &keptContext{sc: n.session.sc, conn: n.conn, party: n.party, c: n.c, to: n.origin, ex: *n.ex}
+	cred, err := n.t.credential(n.ctx)
+	if err != nil {
+		return
+	}
+	k := &keptContext{sc: n.session.sc, conn: n.conn, party: n.party, c: n.c, to: n.origin, cred: cred, ex: *n.ex}
 	k.ex.History = nil // whose requests lead to p: what p keeps must not keep p
 	if !p.keep(k) {
 		return
@@ -219,7 +230,9 @@ func (t *Transport) protected(c *client, req *http.Request) (resp *http.Response
 	if k == nil {
 		return nil, false, nil
 	}
-	resp, err = k.send(c, req)
+	if err = k.mayCarry(t, req); err == nil {
+		resp, err = k.send(c, req)
+	}
 	if err != nil {
 		closeBody(req)
 		return nil, true, err
@@ -232,6 +245,30 @@ func (t *Transport) protected(c *client, req *http.Request) (resp *http.Response
 	}
 	resp.Request = withExchange(req, &ex)
 	return resp, true, nil
+}
+
+// mayCarry refuses requests that are not of the identity which the server takes
+// all on the connection for.
+func (k *keptContext) mayCarry(t *Transport, req *http.Request) error {
+	cred, err := t.credential(req.Context())
+	switch {
+	case err != nil:
+		return &ExchangeError{StageCredential, err}
+	case !sameCredential(cred, k.cred), len(fieldValues(req.Header, "Authorization")) > 0:
+		return &ExchangeError{StageCredential, errProtectionCred}
+	case t.Allow != nil && !t.Allow(req):
+		return &ExchangeError{StageAllow, errNotAllowed}
+	}
+	return nil
+}
+
+// sameCredential reports whether two are one. Of those that cannot be compared
+// nothing tells.
+func sameCredential(a, b gss.Credential) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }
 
 // send sends a request on the connection, once.

@@ -428,3 +428,51 @@ func TestIdentityProtector(t *testing.T) {
 		t.Errorf("after Next: %v, want ErrNoContext", err)
 	}
 }
+
+// TestProtectionOfAnother has requests that the Transport would not make as alice,
+// and that reach neither her connection nor another.
+func TestProtectionOfAnother(t *testing.T) {
+	w, server, s, tr := newSealing(t)
+	tr.Allow = func(r *http.Request) bool { return r.URL.Path != "/public" }
+	s.begin()
+	bob, err := w.user("bob").Acquire(t.Context(), gss.CredentialOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bob.Close()
+	for name, test := range map[string]struct {
+		ctx   context.Context
+		path  string
+		basic bool
+		want  string
+	}{
+		"another credential": {ctx: negotiate.WithCredential(t.Context(), bob), want: negotiate.StageCredential},
+		"no credential":      {ctx: negotiate.WithCredential(t.Context(), nil), want: negotiate.StageCredential},
+		"own Authorization":  {ctx: t.Context(), basic: true, want: negotiate.StageCredential},
+		"not allowed":        {ctx: t.Context(), path: "public", want: negotiate.StageAllow},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req, err := http.NewRequestWithContext(negotiate.WithProtection(test.ctx, s.p), "POST", server.url+test.path, strings.NewReader("x"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.basic {
+				req.SetBasicAuth("bob", "secret")
+			}
+			resp, err := s.client.Do(req)
+			if err == nil {
+				resp.Body.Close()
+				t.Fatalf("the server has answered %s", resp.Status)
+			}
+			if x, ok := errors.AsType[*negotiate.ExchangeError](err); !ok || x.Stage != test.want {
+				t.Errorf("got %v, want an error of stage %q", err, test.want)
+			}
+		})
+	}
+	if got, _ := s.say("hello"); got != "you said: hello" {
+		t.Errorf("alice's own: got %q", got)
+	}
+	if tokens, open := server.counts(); tokens != 1 || open != 1 {
+		t.Errorf("the server saw %d tokens and has %d connections, want 1 and 1", tokens, open)
+	}
+}

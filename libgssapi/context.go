@@ -17,7 +17,7 @@ type resources struct {
 	cred *credHandle
 
 	mu        sync.Mutex
-	busy      bool
+	calls     int
 	ended     bool
 	context   uintptr
 	target    uintptr
@@ -31,7 +31,7 @@ func (r *resources) begin() bool {
 	if r.ended {
 		return false
 	}
-	r.busy = true
+	r.calls++
 	return true
 }
 
@@ -39,13 +39,13 @@ func (r *resources) begin() bool {
 func (r *resources) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.busy = false
-	if r.ended {
+	r.calls--
+	if r.ended && r.calls == 0 {
 		r.free()
 	}
 }
 
-// release frees the resources, now or when the present call returns.
+// release frees the resources, now or when the last of the present calls returns.
 func (r *resources) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -53,7 +53,7 @@ func (r *resources) release() {
 		return
 	}
 	r.ended = true
-	if !r.busy {
+	if r.calls == 0 {
 		r.free()
 	}
 }
@@ -289,7 +289,6 @@ func (c *Context) finish(r stepResult, flags gss.Flags) stepResult {
 	target, err := l.exportName(c.op, f.target)
 	switch {
 	case r.err != nil:
-		l.freeName(f.target)
 		return r
 	case err != nil && c.initiator:
 		r.err = err

@@ -251,7 +251,7 @@ func (f *followingCredential) resolve(ctx context.Context) (*credential, error) 
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.last != nil && f.last.name == c.name && f.last.expires.Sub(c.expires).Abs() < sameEnd {
+	if f.last != nil && !f.last.closed.Load() && f.last.name == c.name && f.last.expires.Sub(c.expires).Abs() < sameEnd {
 		c.Close()
 		return f.last, nil
 	}
