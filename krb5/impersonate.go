@@ -61,9 +61,12 @@ func (l *login) impersonated(ctx context.Context, user principal.Name) (*login, 
 	if err != nil {
 		return nil, err
 	}
+	// By the name that was asked for: the one in the reply is not protected, and
+	// must not pick another user.
+	id := evidenceKey(user)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if u := l.users[evidence.Client.Key()]; u != nil {
+	if u := l.users[id]; u != nil {
 		return u, nil
 	}
 	u := l.proxyLogin(evidence, "S4U2Self by "+l.client.String())
@@ -72,7 +75,7 @@ func (l *login) impersonated(ctx context.Context, user principal.Name) (*login, 
 		return l.evidenceOf(ctx, user)
 	}
 	if l.users == nil {
-		l.users = make(map[string]*login)
+		l.users = make(map[ticketKey]*login)
 	}
 	for key := range l.users {
 		if len(l.users) < maxImpersonated {
@@ -80,17 +83,21 @@ func (l *login) impersonated(ctx context.Context, user principal.Name) (*login, 
 		}
 		delete(l.users, key)
 	}
-	l.users[evidence.Client.Key()] = u
+	l.users[id] = u
 	return u, nil
+}
+
+// evidenceKey is the key of the service's ticket to itself in a user's name.
+func evidenceKey(user principal.Name) ticketKey {
+	if user.Type == principal.TypeEnterprise {
+		return keyOf(useEnterpriseEvidence, user)
+	}
+	return keyOf(useEvidence, user)
 }
 
 // evidenceOf returns the service's ticket to itself in the user's name.
 func (l *login) evidenceOf(ctx context.Context, user principal.Name) (*kdcclient.Ticket, error) {
-	key := keyOf(useEvidence, user)
-	if user.Type == principal.TypeEnterprise {
-		key.use = useEnterpriseEvidence
-	}
-	return l.get(ctx, key, func(ctx context.Context) (*kdcclient.Ticket, error) {
+	return l.get(ctx, evidenceKey(user), func(ctx context.Context) (*kdcclient.Ticket, error) {
 		t, err := l.s4u2self(ctx, user)
 		if err != nil {
 			return nil, l.explainSelf(err, user)
@@ -149,11 +156,21 @@ func (l *login) nameIn(realm string) principal.Name {
 func (l *login) forwardableTGT(ctx context.Context) (*kdcclient.Ticket, error) {
 	l.forwardable.Store(true)
 	t, err := l.tgt(ctx)
-	if err == nil && l.logsIn && t.Flags&krbmsg.FlagForwardable == 0 && l.triedForwardable.CompareAndSwap(false, true) {
-		l.forget(t)
-		return l.tgt(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return t, err
+	return l.forwardableInstead(ctx, t)
+}
+
+// forwardableInstead returns a forwardable ticket-granting ticket in place of one
+// that is not, if the service has logged in for that without asking. All who have
+// it at that moment get the same other one.
+func (l *login) forwardableInstead(ctx context.Context, t *kdcclient.Ticket) (*kdcclient.Ticket, error) {
+	if t.Flags&krbmsg.FlagForwardable != 0 || !l.logsIn || l.askedForwardable.Load() == t {
+		return t, nil
+	}
+	l.forget(t)
+	return l.tgt(ctx)
 }
 
 // explainSelf makes a *gss.Error of what went wrong with S4U2Self.

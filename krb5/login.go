@@ -41,17 +41,18 @@ type login struct {
 	proxy *proxy
 	// logsIn says that relogin logs in, and so obeys forwardable: to ask for a
 	// forwardable ticket even where krb5.conf does not.
-	logsIn           bool
-	forwardable      atomic.Bool
-	triedForwardable atomic.Bool
+	logsIn      bool
+	forwardable atomic.Bool
+	// askedForwardable is the last ticket that was asked for as a forwardable one.
+	askedForwardable atomic.Pointer[kdcclient.Ticket]
 
 	// lastTime is that of the newest authenticator, in microseconds.
 	lastTime atomic.Int64
 
 	mu      sync.Mutex
 	tickets map[ticketKey]*ticketCall
-	users   map[string]*login // whom this service goes on for, by principal
-	base    []byte            // the ticket-granting ticket that home has; nil: none
+	users   map[ticketKey]*login // whom this service goes on for, by evidenceKey
+	base    []byte               // the ticket-granting ticket that home has; nil: none
 }
 
 // ticketKey is what a ticket is filed under. It is made for each context, so

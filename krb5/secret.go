@@ -112,11 +112,12 @@ func (l *login) logIn(ctx context.Context, s secret) (*kdcclient.Ticket, error) 
 		return nil, noCred("%w", err)
 	}
 	o := l.p.conf.TicketOptionsOf(l.client.Realm)
+	forwardable := l.forwardable.Load()
 	t, err := l.kdc().AS(ctx, kdcclient.ASRequest{
 		Client:    l.client,
 		Key:       s.key,
 		ETypes:    ids,
-		Options:   asOptions(o, l.forwardable.Load()),
+		Options:   asOptions(o, forwardable),
 		Lifetime:  o.TicketLifetime,
 		RenewLife: o.RenewLifetime,
 	})
@@ -124,7 +125,15 @@ func (l *login) logIn(ctx context.Context, s secret) (*kdcclient.Ticket, error) 
 		return nil, l.p.explainLogin(err, l.client, s)
 	}
 	s.accepted()
-	return t, nil
+	return l.loggedIn(t, o.Forwardable || forwardable), nil
+}
+
+// loggedIn notes whether a ticket was asked for as a forwardable one.
+func (l *login) loggedIn(t *kdcclient.Ticket, forwardable bool) *kdcclient.Ticket {
+	if forwardable {
+		l.askedForwardable.Store(t)
+	}
+	return t
 }
 
 func asOptions(o profile.TicketOptions, forwardable bool) uint32 {

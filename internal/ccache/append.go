@@ -47,7 +47,7 @@ func appendOnce(ctx context.Context, path string, c Credential) (current bool, e
 	if current, err := isAt(f, path); !current || err != nil {
 		return false, err
 	}
-	b, _, err := filestamp.ReadFrom(f, maxFile)
+	b, _, err := filestamp.ReadFrom(f, MaxSize)
 	if err != nil {
 		return false, err
 	}

@@ -17,9 +17,9 @@ import (
 // ErrFormat is what the errors of [Parse] wrap.
 var ErrFormat = errors.New("not a credential cache")
 
-// maxFile bounds a cache's size in octets. A ticket with a large PAC takes some
+// MaxSize bounds a cache's size in octets, wherever it is kept. A ticket with a large PAC takes some
 // tens of kilobytes.
-const maxFile = 16 << 20
+const MaxSize = 16 << 20
 
 // Stamp identifies a version of a cache's file; see [filestamp.Stamp].
 type Stamp = filestamp.Stamp

@@ -251,7 +251,7 @@ func TestParseRefuses(t *testing.T) {
 		"addresses":       bytes.Join([][]byte{head, name, cred[:counts], huge, make([]byte, 1<<17)}, nil),
 		"authdata":        bytes.Join([][]byte{head, name, cred[:counts+4], huge, make([]byte, 1<<17)}, nil),
 		"ticket's length": bytes.Join([][]byte{head, name, cred[:counts+8], huge}, nil),
-		"too large":       make([]byte, maxFile+1),
+		"too large":       make([]byte, MaxSize+1),
 		"v1, no realm":    {5, 1, 0, 0, 0, 0, 0, 0, 0, 0},
 	} {
 		if c, err := Parse(b); !errors.Is(err, ErrFormat) {

@@ -15,7 +15,7 @@ import (
 // of package os or [ErrFormat]. Whether others may read the file is in
 // [filestamp.Stamp.Exposed]; it is no error.
 func ReadFile(path string) (*Cache, Stamp, error) {
-	b, stamp, err := filestamp.Read(path, maxFile)
+	b, stamp, err := filestamp.Read(path, MaxSize)
 	if err != nil {
 		return nil, Stamp{}, fmt.Errorf("credential cache: %w", err)
 	}

@@ -25,8 +25,8 @@ const tagOffset = 1
 // io.ErrUnexpectedEOF as well. The cache does not refer to b.
 func Parse(b []byte) (*Cache, error) {
 	switch {
-	case len(b) > maxFile:
-		return nil, fmt.Errorf("%w: %d octets, at most %d are read", ErrFormat, len(b), maxFile)
+	case len(b) > MaxSize:
+		return nil, fmt.Errorf("%w: %d octets, at most %d are read", ErrFormat, len(b), MaxSize)
 	case len(b) == 0:
 		return nil, fmt.Errorf("%w: it is empty: %w", ErrFormat, io.ErrUnexpectedEOF)
 	case len(b) < 2 || b[0] != 5 || b[1] < 1 || b[1] > 4:

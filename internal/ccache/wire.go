@@ -40,8 +40,8 @@ func DecodePrincipal(b []byte) (principal.Name, error) {
 }
 
 func newParser(b []byte) (*parser, error) {
-	if len(b) > maxFile {
-		return nil, fmt.Errorf("%w: %d octets, at most %d are read", ErrFormat, len(b), maxFile)
+	if len(b) > MaxSize {
+		return nil, fmt.Errorf("%w: %d octets, at most %d are read", ErrFormat, len(b), MaxSize)
 	}
 	p := &parser{Reader: *octets.NewReader(b), version: 4}
 	p.Order = binary.BigEndian

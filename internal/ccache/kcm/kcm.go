@@ -158,6 +158,7 @@ func (c cache) readOnce(conn *conn) (out *ccache.Cache, v ccache.Version, settle
 		return nil, v, false, c.wrap(err)
 	}
 	var entries []ccache.Credential
+	total := 0
 	for _, id := range ids {
 		b, err := conn.call(opGetCredByUUID, append(nameArg(c.name), id[:]...))
 		if isNotExist(err) || err == nil && len(b) == 0 {
@@ -165,6 +166,9 @@ func (c cache) readOnce(conn *conn) (out *ccache.Cache, v ccache.Version, settle
 		}
 		if err != nil {
 			return nil, v, false, c.wrap(err)
+		}
+		if total += len(b); total > ccache.MaxSize {
+			return nil, v, false, c.wrap(fmt.Errorf("%w: the tickets have %d octets and more, at most %d are read", ErrProtocol, total, ccache.MaxSize))
 		}
 		cred, err := ccache.DecodeCredential(b)
 		if err != nil {

@@ -199,6 +199,37 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// Tickets that are within the bound each are refused when all of them are more
+// than a cache has.
+func TestReadIsBounded(t *testing.T) {
+	f, d := start(t)
+	s := d.Cache("7")
+	if err := s.Replace(t.Context(), content(alice, "a", "b", "c", "d")); err != nil {
+		t.Fatal(err)
+	}
+	big := ticket(alice, "web")
+	big.Ticket = make([]byte, 5<<20)
+	answer := reply(0, ccache.EncodeCredential(big))
+	asked := 0
+	f.mu.Lock()
+	f.answer = func(op opcode, _ []byte) ([]byte, bool) {
+		if op == opGetCredByUUID {
+			asked++
+		}
+		return answer, op == opGetCredByUUID
+	}
+	f.mu.Unlock()
+	_, _, err := s.Read(t.Context())
+	if !errors.Is(err, ErrProtocol) || !strings.Contains(err.Error(), "at most 16777216") {
+		t.Errorf("got %v", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if asked != 4 {
+		t.Errorf("%d tickets were read, want 4", asked)
+	}
+}
+
 // A daemon that does not answer is left as soon as the caller leaves.
 func TestCancelled(t *testing.T) {
 	f, d := start(t)
