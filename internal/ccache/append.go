@@ -14,12 +14,18 @@ import (
 // another client.
 var ErrOtherClient = errors.New("the credential cache belongs to another principal")
 
+// ErrOtherUser is wrapped where a ticket was to be written to what another user of
+// the machine has put there.
+var ErrOtherUser = errors.New("it belongs to another user of this machine")
+
 // AppendCredential adds a credential to the cache at path, as a C library does
 // with a service ticket that it has fetched. It locks the file as MIT does,
 // where the system has such locks, and waits for other holders until ctx ends.
 //
 // The cache must be of version 3 or 4 and belong to the credential's client,
-// or the error wraps [ErrFormat] or [ErrOtherClient].
+// or the error wraps [ErrFormat] or [ErrOtherClient]. A file of another user wraps
+// [ErrOtherUser]: in a folder such as /tmp he may have been there first, to see
+// what comes.
 func AppendCredential(ctx context.Context, path string, c Credential) error {
 	// kinit replaces the file; then the one that we have locked is nobody's.
 	for range 10 {
@@ -41,6 +47,13 @@ func appendOnce(ctx context.Context, path string, c Credential) (current bool, e
 		return false, err
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	if !filestamp.Ours(info) {
+		return false, ErrOtherUser
+	}
 	if err := lock(ctx, f); err != nil {
 		return false, fmt.Errorf("locking it: %w", err)
 	}

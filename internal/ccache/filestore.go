@@ -3,6 +3,7 @@ package ccache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -41,8 +42,12 @@ func (f File) Read(ctx context.Context) (*Cache, Version, error) {
 func (f File) Add(ctx context.Context, c Credential) error { return AppendCredential(ctx, f.Path, c) }
 
 // Replace is [WriteFile]. Where the path is a symbolic link, it writes to what
-// that leads to.
+// that leads to, unless another user has put the link there, whose error wraps
+// [ErrOtherUser].
 func (f File) Replace(_ context.Context, c *Cache) error {
+	if info, err := os.Lstat(f.Path); err == nil && info.Mode()&fs.ModeSymlink != 0 && !filestamp.Ours(info) {
+		return fmt.Errorf("credential cache %s: %w", f.Path, ErrOtherUser)
+	}
 	path, err := filepath.EvalSymlinks(f.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		path, err = f.Path, nil
