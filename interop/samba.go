@@ -20,6 +20,8 @@ var (
 	sambaSetup string
 	//go:embed samba_accept.py
 	sambaAccept string
+	//go:embed samba_trust.py
+	sambaTrust string
 )
 
 // sambaHost is where the domain controller listens. It does not take 127.0.0.1.
@@ -260,6 +262,19 @@ func (s *Samba) Delegation(tb testing.TB, args ...string) {
 func (s *Samba) User(tb testing.TB, args ...string) {
 	tb.Helper()
 	s.Tool(tb, append(append([]string{"user"}, args...), "--configfile="+s.smb)...)
+}
+
+// TrustedBy has a realm of MIT's trust the domain, whose KDC refers clients to
+// that realm for all hosts below its domain. The reverse cannot be had: Samba 4.17
+// refuses tickets of MIT's KDC, whose PAC says nothing of a user's groups.
+func (s *Samba) TrustedBy(tb testing.TB, realm *MIT) {
+	tb.Helper()
+	password := "trust-" + s.Realm + realm.Realm
+	realm.AddPrincipal(tb, "krbtgt/"+realm.Realm+"@"+s.Realm, PrincipalOptions{Password: password})
+	trust := command{path: debianPython, args: []string{"-c", sambaTrust, s.smb, realm.Realm}, env: cleanEnv(), stdin: password}
+	if _, err := trust.run(tb.Context()); err != nil {
+		tb.Fatalf("interop: %v", err)
+	}
 }
 
 // Tool runs samba-tool and returns what it printed.

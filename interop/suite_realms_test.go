@@ -94,5 +94,6 @@ func TestSuiteSamba(t *testing.T) {
 	}
 	clientSuite(t, r)
 	t.Run("directory", func(t *testing.T) { sambaDirectory(t, r) })
+	t.Run("referral", func(t *testing.T) { sambaReferral(t, kdc, r) })
 	t.Run("impersonation", func(t *testing.T) { sambaImpersonation(t, r) })
 }
