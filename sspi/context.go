@@ -3,6 +3,7 @@ package sspi
 import (
 	"bytes"
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 	"time"
@@ -31,23 +32,28 @@ type secContext struct {
 // heldContext is what has to be released: a context and the credential that it
 // uses. A call that its caller no longer waits for still has them.
 type heldContext struct {
-	sys  secur32
-	cred *heldCredential
+	sys   secur32
+	cred  *heldCredential
+	slots chan struct{} // the provider's
 
 	mu     sync.Mutex
 	h      handle
-	busy   bool // a call is on its way
+	calls  int // on their way
 	closed bool
 }
 
+// maxCalls bounds the threads that legs keep while Windows waits for a domain
+// controller, those included that nobody waits for any more.
+const maxCalls = 256
+
 func (p *Provider) newContext(cred *heldCredential, mech gss.OID) *secContext {
-	c := &secContext{mech: mech, held: &heldContext{sys: p.sys, cred: cred}}
+	c := &secContext{mech: mech, held: &heldContext{sys: p.sys, cred: cred, slots: p.slots}}
 	c.call = contextCall{cred: cred.h, maxToken: p.maxToken}
 	runtime.AddCleanup(c, (*heldContext).close, c.held)
 	return c
 }
 
-// close releases everything, at once or when the call on its way is over.
+// close releases everything, at once or when the last call on its way is over.
 func (h *heldContext) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -55,7 +61,7 @@ func (h *heldContext) close() {
 		return
 	}
 	h.closed = true
-	if !h.busy {
+	if h.calls == 0 {
 		h.free()
 	}
 }
@@ -68,21 +74,47 @@ func (h *heldContext) free() {
 	h.cred.release()
 }
 
+// begin keeps everything for a call; false if it is released.
+func (h *heldContext) begin() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return false
+	}
+	h.calls++
+	return true
+}
+
+// end tells that the call is over.
+func (h *heldContext) end() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.calls--
+	if h.closed && h.calls == 0 {
+		h.free()
+	}
+}
+
 // run makes a call that may wait for the network, and returns when ctx ends,
 // whatever the call does.
 func (h *heldContext) run(ctx context.Context, call func() contextResult) (contextResult, error) {
-	h.mu.Lock()
-	h.busy = true
-	h.mu.Unlock()
+	select {
+	case h.slots <- struct{}{}:
+	case <-ctx.Done():
+		return contextResult{}, context.Cause(ctx)
+	}
+	if !h.begin() {
+		<-h.slots
+		return contextResult{}, errClosed
+	}
 	done := make(chan contextResult, 1)
 	go func() {
+		defer func() { <-h.slots }()
 		r := call()
 		h.mu.Lock()
-		h.h, h.busy = r.ctx, false
-		if h.closed {
-			h.free()
-		}
+		h.h = r.ctx
 		h.mu.Unlock()
+		h.end()
 		done <- r
 	}()
 	select {
@@ -93,6 +125,8 @@ func (h *heldContext) run(ctx context.Context, call func() contextResult) (conte
 		return contextResult{}, context.Cause(ctx)
 	}
 }
+
+var errClosed = errors.New("the context is closed")
 
 func (c *secContext) op() string {
 	if c.initiator {

@@ -33,6 +33,7 @@ type fakeSystem struct {
 	refuse   status // of every leg
 	blocking chan struct{}
 	entered  chan struct{}
+	signing  func() // called by sign
 
 	mu        sync.Mutex
 	next      uintptr
@@ -371,6 +372,9 @@ func (f *fakeSystem) decrypt(h handle, b []buffer) (uint32, status) {
 }
 
 func (f *fakeSystem) sign(h handle, b []buffer) status {
+	if f.signing != nil {
+		f.signing()
+	}
 	mic, err := f.protector(h).GetMIC(b[0].data)
 	if err != nil {
 		return statusOf(err)

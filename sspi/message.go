@@ -11,11 +11,20 @@ import (
 // maxMessage bounds a message, in bytes: the sizes of SSPI have 32 bits.
 const maxMessage = 1 << 30
 
-// ready reports whether the context protects messages, and with what sizes.
+// ready reports whether the context protects messages, and with what sizes. Unless
+// it fails, the context is kept until held.end is called.
 func (c *secContext) ready(op string, n int) (contextSizes, error) {
-	if !c.done {
+	if !c.done || !c.held.begin() {
 		return contextSizes{}, &gss.Error{Major: gss.ErrNoContext, Mech: c.mech, Op: op}
 	}
+	z, err := c.sizes(op, n)
+	if err != nil {
+		c.held.end()
+	}
+	return z, err
+}
+
+func (c *secContext) sizes(op string, n int) (contextSizes, error) {
 	if n > maxMessage {
 		return contextSizes{}, refusal(gss.ErrFailure, op, c.mech, "the message has %d bytes, at most %d can be protected", n, maxMessage)
 	}
@@ -34,6 +43,7 @@ func (c *secContext) Wrap(conf bool, msg []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer c.held.end()
 	if c.held.sys.isWine() {
 		return nil, c.errWineWrap("wrap")
 	}
@@ -58,6 +68,7 @@ func (c *secContext) Unwrap(token []byte) (msg []byte, conf bool, err error) {
 	if _, err := c.ready("unwrap", len(token)); err != nil {
 		return nil, false, err
 	}
+	defer c.held.end()
 	if c.held.sys.isWine() {
 		return nil, false, c.errWineWrap("unwrap")
 	}
@@ -83,6 +94,7 @@ func (c *secContext) GetMIC(msg []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer c.held.end()
 	buffers := []buffer{{bufferData, bytes.Clone(msg)}, {bufferToken, make([]byte, z.maxSignature)}}
 	if s := c.held.sys.sign(c.call.ctx, buffers); s != secOK {
 		return nil, failure("get MIC", c.mech, s)
@@ -96,6 +108,7 @@ func (c *secContext) VerifyMIC(msg, mic []byte) error {
 	if _, err := c.ready("verify MIC", len(msg)); err != nil {
 		return err
 	}
+	defer c.held.end()
 	if len(mic) == 0 {
 		return refusal(gss.ErrDefectiveToken, "verify MIC", c.mech, "the signature is empty")
 	}

@@ -21,6 +21,7 @@ type Provider struct {
 	sys      secur32
 	mechs    []gss.OID
 	maxToken uint32 // of all packages
+	slots    chan struct{}
 }
 
 // New returns a provider, with those of the mechanisms whose packages Windows
@@ -48,7 +49,7 @@ func newProvider(sys secur32) (*Provider, error) {
 	if s != secOK {
 		return nil, failure("list security packages", "", s)
 	}
-	p := &Provider{sys: sys}
+	p := &Provider{sys: sys, slots: make(chan struct{}, maxCalls)}
 	for _, known := range packageNames {
 		if size, ok := installed[known.name]; ok {
 			p.mechs = append(p.mechs, known.mech)

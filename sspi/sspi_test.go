@@ -244,6 +244,91 @@ func TestCancelled(t *testing.T) {
 	})
 }
 
+// TestCallsBounded has a domain controller that does not answer: those who gave up
+// have their threads still, and there is a last one.
+func TestCallsBounded(t *testing.T) {
+	f := newFake(t)
+	f.blocking, f.entered = make(chan struct{}), make(chan struct{})
+	p := f.provider()
+	ctx, cancel := context.WithCancel(t.Context())
+	returned := make(chan error)
+	step := func(ctx context.Context) {
+		sc := begin(t, p, gss.InitiateOptions{})
+		go func() {
+			_, _, err := sc.Step(ctx, nil)
+			sc.Close()
+			returned <- err
+		}()
+	}
+	for range maxCalls {
+		step(ctx)
+		<-f.entered
+	}
+	cancel()
+	for range maxCalls {
+		if err := <-returned; !errors.Is(err, context.Canceled) {
+			t.Fatalf("got %v, want context.Canceled", err)
+		}
+	}
+	select {
+	case p.slots <- struct{}{}:
+		t.Errorf("there is room for more than %d calls", maxCalls)
+	default:
+	}
+	last, cancelLast := context.WithCancel(t.Context())
+	step(last)
+	cancelLast()
+	if err := <-returned; !errors.Is(err, context.Canceled) {
+		t.Errorf("waiting for its turn: got %v, want context.Canceled", err)
+	}
+	close(f.blocking)
+	f.entered = make(chan struct{}, 1)
+	step(t.Context())
+	if err := <-returned; err != nil {
+		t.Errorf("the places of the stuck calls are not free again: %v", err)
+	}
+	waitFor(t, func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return len(f.contexts) == 0 && len(f.creds) == 0
+	})
+}
+
+// TestCloseDuringCall closes a context while a message is being signed with it: it
+// is deleted afterwards.
+func TestCloseDuringCall(t *testing.T) {
+	f := newFake(t)
+	entered, leave := make(chan struct{}), make(chan struct{})
+	f.signing = func() { close(entered); <-leave }
+	sc := begin(t, f.provider(), gss.InitiateOptions{})
+	if _, done, err := sc.Step(t.Context(), nil); err != nil || !done {
+		t.Fatalf("done %t, %v", done, err)
+	}
+	m := sc.(gss.MessageProtector)
+	signed := make(chan error)
+	go func() {
+		_, err := m.GetMIC([]byte("x"))
+		signed <- err
+	}()
+	<-entered
+	sc.(*secContext).held.close() // what Close does, without its own state
+	f.mu.Lock()
+	if len(f.contexts) != 1 || len(f.creds) != 1 {
+		t.Error("the context was deleted under the call")
+	}
+	f.mu.Unlock()
+	close(leave)
+	if err := <-signed; err != nil {
+		t.Error(err)
+	}
+	if len(f.contexts) != 0 || len(f.creds) != 0 {
+		t.Errorf("%d contexts and %d credentials are left", len(f.contexts), len(f.creds))
+	}
+	if _, err := m.GetMIC([]byte("x")); !errors.Is(err, gss.ErrNoContext) {
+		t.Errorf("after Close: %v, want ErrNoContext", err)
+	}
+}
+
 func waitFor(t *testing.T, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !done(); runtime.Gosched() {
