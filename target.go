@@ -92,18 +92,18 @@ func hostBased(service, host string) (gss.Name, error) {
 // without the root's dot and an IPv6 zone.
 func asciiHost(host string) (string, error) {
 	host, _, _ = strings.Cut(host, "%")
-	host = strings.TrimSuffix(host, ".")
+	if !isASCII(host) {
+		ascii, err := idna.Lookup.ToASCII(host)
+		if err != nil {
+			return "", fmt.Errorf("host %q: %w", host, err)
+		}
+		host = ascii
+	}
+	host = strings.TrimSuffix(host, ".") // the dot may have been one of another script
 	if host == "" {
 		return "", fmt.Errorf("there is no host to authenticate to")
 	}
-	if isASCII(host) {
-		return strings.ToLower(host), nil
-	}
-	ascii, err := idna.Lookup.ToASCII(host)
-	if err != nil {
-		return "", fmt.Errorf("host %q: %w", host, err)
-	}
-	return strings.TrimSuffix(ascii, "."), nil
+	return strings.ToLower(host), nil
 }
 
 func isASCII(s string) bool {

@@ -20,6 +20,9 @@ func TestTarget(t *testing.T) {
 		{"https://WEB.Example.COM.:8443/x?y", nil, gss.HostBased("HTTP", "web.example.com")},
 		{"http://bücher.example/", nil, gss.HostBased("HTTP", "xn--bcher-kva.example")},
 		{"http://BÜCHER.example./", nil, gss.HostBased("HTTP", "xn--bcher-kva.example")},
+		{"http://bücher.example。/", nil, gss.HostBased("HTTP", "xn--bcher-kva.example")}, // dots of other scripts
+		{"http://a/", HostTarget("bü cher.example"), gss.Name{}},
+		{"http://a/", HostTarget("。"), gss.Name{}},
 		{"http://web_1/", nil, gss.HostBased("HTTP", "web_1")},
 		{"http://10.0.0.1:80/", nil, gss.HostBased("HTTP", "10.0.0.1")},
 		{"http://[2001:DB8::1]:80/", nil, gss.HostBased("HTTP", "2001:db8::1")},
