@@ -2,7 +2,6 @@ package krb5
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
 	"time"
@@ -108,9 +107,8 @@ func (c *acceptor) accept(in []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	hash := sha256.Sum256(req.Ticket.Enc.Cipher)
 	var room [512]byte // for what is decrypted, first the ticket and then the authenticator
-	ticket, err := c.openTicket(&req.Ticket, keys, hash, room[:0])
+	ticket, err := c.openTicket(&req.Ticket, keys, room[:0])
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +132,7 @@ func (c *acceptor) accept(in []byte) ([]byte, error) {
 	if err := c.checkReplay(&req, &auth, now); err != nil {
 		return nil, err
 	}
-	keys.opened.add(hash, ticket)
+	keys.opened.add(ticket)
 	c.ticket = ticket
 	if err := c.takeDelegation(&sum, &auth); err != nil {
 		return nil, err

@@ -10,9 +10,9 @@ func TestMemoryIsBounded(t *testing.T) {
 	var opened openedTickets
 	files := make(map[string]int)
 	for i := range 3 * maxOpened {
-		h := ticketHash{byte(i), byte(i >> 8)}
-		opened.add(h, new(openedTicket))
-		if opened.find(h) == nil {
+		raw := fmt.Sprint(i)
+		opened.add(&openedTicket{raw: raw})
+		if opened.find([]byte(raw)) == nil {
 			t.Fatalf("the ticket that was opened last, the %dth, is forgotten", i+1)
 		}
 		makeRoom(files)

@@ -64,9 +64,18 @@ func (c *initiator) begin(context.Context) (gss.SecContext, error) { return c, n
 // asked for. A context without it is done after the first Step, and takes one
 // more token: a KRB-ERROR, with which the acceptor says why it refuses.
 func (c *initiator) Step(ctx context.Context, in []byte) (out []byte, done bool, err error) {
+	return c.step(ctx, in, 0)
+}
+
+// First implements spnego.RoomLeaver.
+func (c *initiator) First(ctx context.Context, room int) (out []byte, done bool, err error) {
+	return c.step(ctx, nil, room)
+}
+
+func (c *initiator) step(ctx context.Context, in []byte, room int) (out []byte, done bool, err error) {
 	switch c.state {
 	case stateNew:
-		out, err = c.first(ctx, in)
+		out, err = c.first(ctx, in, room)
 	case stateWaiting:
 		err = c.finish(in)
 	case stateDone:
@@ -81,7 +90,7 @@ func (c *initiator) Step(ctx context.Context, in []byte) (out []byte, done bool,
 	return out, c.state == stateDone, nil
 }
 
-func (c *initiator) first(ctx context.Context, in []byte) (out []byte, err error) {
+func (c *initiator) first(ctx context.Context, in []byte, room int) (out []byte, err error) {
 	if in != nil {
 		return nil, defective("initiate", "a token of the acceptor before the first of the initiator")
 	}
@@ -96,7 +105,7 @@ func (c *initiator) first(ctx context.Context, in []byte) (out []byte, err error
 	if err != nil {
 		return nil, err
 	}
-	if out, err = c.apReq(&sum); err != nil {
+	if out, err = c.apReq(room, &sum); err != nil {
 		return nil, failure(gss.ErrFailure, "initiate", "%w", err)
 	}
 	c.state = stateWaiting
@@ -186,9 +195,9 @@ func (c *initiator) noDelegation(why error) {
 	c.p.log.Warn("no credential is delegated", slog.String("target", c.ticket.Server.String()), slog.Any("error", why))
 }
 
-// apReq encodes the token in one buffer, in which the authenticator is also
-// encrypted.
-func (c *initiator) apReq(sum *gssChecksum) ([]byte, error) {
+// apReq encodes the token in one buffer, after room octets, and encrypts the
+// authenticator there.
+func (c *initiator) apReq(room int, sum *gssChecksum) ([]byte, error) {
 	key := c.ticket.Key
 	c.send = newSequence()
 	c.secret.random(key.Type())
@@ -209,7 +218,7 @@ func (c *initiator) apReq(sum *gssChecksum) ([]byte, error) {
 	if c.flags.Has(gss.FlagMutual) {
 		options = krbmsg.APMutualRequired
 	}
-	return apReqToken(c.oid, options, c.ticket.Raw, key, &auth)
+	return apReqToken(room, c.oid, options, c.ticket.Raw, key, &auth)
 }
 
 // newSequence is an initial sequence number. It has 30 bits, since some peers

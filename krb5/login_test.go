@@ -228,21 +228,21 @@ func TestPasswordKeys(t *testing.T) {
 // An acceptor remembers a bounded number of tickets, the newest.
 func TestOpenedTickets(t *testing.T) {
 	var o openedTickets
-	hash := func(i int) (h ticketHash) { h[0], h[1] = byte(i), byte(i>>8); return h }
-	if o.find(hash(1)) != nil {
+	raw := func(i int) string { return fmt.Sprint("ticket ", i) }
+	if o.find([]byte(raw(1))) != nil {
 		t.Error("an empty cache has a ticket")
 	}
 	tickets := make([]*openedTicket, 3*maxOpened)
 	for i := range tickets {
-		tickets[i] = &openedTicket{}
-		o.add(hash(i), tickets[i])
-		o.add(hash(i), &openedTicket{}) // again, by another goroutine
+		tickets[i] = &openedTicket{raw: raw(i)}
+		o.add(tickets[i])
+		o.add(&openedTicket{raw: raw(i)}) // again, by another goroutine
 	}
 	if len(o.tickets) != maxOpened || len(o.order) != maxOpened {
 		t.Errorf("%d tickets in %d places, want %d", len(o.tickets), len(o.order), maxOpened)
 	}
 	for i, want := range tickets {
-		got := o.find(hash(i))
+		got := o.find([]byte(raw(i)))
 		if i < 2*maxOpened && got != nil || i >= 2*maxOpened && got != want {
 			t.Fatalf("ticket %d: %p, want it only if it is among the newest", i, got)
 		}

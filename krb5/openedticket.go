@@ -1,8 +1,6 @@
 package krb5
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -21,7 +19,7 @@ type openedTicket struct {
 	session    *etype.Key
 	flags      uint32
 	start, end time.Time
-	raw        []byte                // the ticket itself, encrypted
+	raw        string                // the ticket itself, encrypted
 	by         *serviceKey           // what has opened it
 	proxy      atomic.Pointer[login] // how an acceptor goes on for the client; nil: not yet
 	transited  error                 // why the realms on the client's way are not acceptable; nil: they are
@@ -35,8 +33,8 @@ func (t *openedTicket) anonymous() bool {
 
 // openTicket decrypts the ticket, in room if there is enough, unless it was
 // decrypted before.
-func (c *acceptor) openTicket(t *krbmsg.Ticket, keys *keytabFile, hash ticketHash, room []byte) (*openedTicket, error) {
-	if o := keys.opened.find(hash); o != nil && c.cred.matches(o.server) {
+func (c *acceptor) openTicket(t *krbmsg.Ticket, keys *keytabFile, room []byte) (*openedTicket, error) {
+	if o := keys.opened.find(t.Raw); o != nil && c.cred.matches(o.server) {
 		return o, nil
 	}
 	plain, by, code := keys.table.open(room, t, c.cred.matches)
@@ -54,7 +52,7 @@ func (c *acceptor) openTicket(t *krbmsg.Ticket, keys *keytabFile, hash ticketHas
 	}
 	o := &openedTicket{
 		server: by.principal, client: part.Client, session: session, flags: part.Flags, start: part.StartTime, end: part.EndTime,
-		raw: bytes.Clone(t.Raw), by: by,
+		raw: string(t.Raw), by: by,
 	}
 	if o.start.IsZero() {
 		o.start = part.AuthTime
@@ -102,8 +100,7 @@ func (c *acceptor) explainKeys(code krbmsg.ErrorCode, t *krbmsg.Ticket, keys key
 	return fmt.Errorf("the ticket for %s (key version %d) does not open with the keys in the keytab %s: the service was rekeyed, export the keytab again", t.Server, t.Enc.KVNO, c.cred.path)
 }
 
-// openedTickets remembers tickets that were decrypted, by the hash of their
-// ciphertext, since a client comes with the same one again and again: that
+// openedTickets remembers tickets that were decrypted, since a client comes with the same one again and again: that
 // saves decrypting it, and above all deriving the keys from its session key. It
 // belongs to one version of a keytab and ends with it. What can change, such as
 // the time, is checked each time.
@@ -111,38 +108,36 @@ func (c *acceptor) explainKeys(code krbmsg.ErrorCode, t *krbmsg.Ticket, keys key
 // The zero openedTickets is empty.
 type openedTickets struct {
 	mu      sync.Mutex
-	tickets map[ticketHash]*openedTicket
-	order   []ticketHash // a ring of the keys, oldest at next once it is full
+	tickets map[string]*openedTicket // by openedTicket.raw
+	order   []string                 // a ring of the keys, oldest at next once it is full
 	next    int
 }
-
-type ticketHash [sha256.Size]byte
 
 // maxOpened bounds the tickets that are remembered, some 3 kB each and
 // the ticket itself.
 const maxOpened = 512
 
-func (o *openedTickets) find(h ticketHash) *openedTicket {
+func (o *openedTickets) find(raw []byte) *openedTicket {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.tickets[h]
+	return o.tickets[string(raw)]
 }
 
-func (o *openedTickets) add(h ticketHash, t *openedTicket) {
+func (o *openedTickets) add(t *openedTicket) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.tickets == nil {
-		o.tickets = make(map[ticketHash]*openedTicket)
+		o.tickets = make(map[string]*openedTicket)
 	}
-	if o.tickets[h] != nil {
+	if o.tickets[t.raw] != nil {
 		return
 	}
 	if len(o.order) < maxOpened {
-		o.order = append(o.order, h)
+		o.order = append(o.order, t.raw)
 	} else {
 		delete(o.tickets, o.order[o.next])
-		o.order[o.next] = h
+		o.order[o.next] = t.raw
 		o.next = (o.next + 1) % maxOpened
 	}
-	o.tickets[h] = t
+	o.tickets[t.raw] = t
 }

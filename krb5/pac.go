@@ -101,7 +101,7 @@ func (d *dispatcher) Authorization() gss.Authorization {
 
 // readPAC decrypts the ticket once more, since it is kept encrypted.
 func (t *openedTicket) readPAC() (*PAC, error) {
-	ticket, err := krbmsg.ParseTicket(t.raw)
+	ticket, err := krbmsg.ParseTicket([]byte(t.raw))
 	if err != nil {
 		return nil, err
 	}

@@ -135,6 +135,6 @@ func (c *acceptor) goOn(ctx context.Context) {
 // evidence is the opened ticket as its holder has it.
 func (t *openedTicket) evidence() *kdcclient.Ticket {
 	return &kdcclient.Ticket{
-		Client: t.client, Server: t.server, Raw: t.raw, Key: t.session, Flags: t.flags, StartTime: t.start, EndTime: t.end,
+		Client: t.client, Server: t.server, Raw: []byte(t.raw), Key: t.session, Flags: t.flags, StartTime: t.start, EndTime: t.end,
 	}
 }

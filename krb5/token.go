@@ -38,9 +38,9 @@ func errorToken(oid gss.OID, e *krbmsg.KRBError) []byte {
 // The messages below are encoded and encrypted in the buffer that is sent, since
 // a server or a client makes one for each request.
 
-// apReqToken makes the token with an AP-REQ.
-func apReqToken(oid gss.OID, options uint32, ticket []byte, key *etype.Key, auth *krbmsg.Authenticator) ([]byte, error) {
-	w := der.Writer{Buf: make([]byte, 0, len(ticket)+len(auth.Checksum.Sum)+512)}
+// apReqToken makes the token with an AP-REQ, after room octets for the caller.
+func apReqToken(room int, oid gss.OID, options uint32, ticket []byte, key *etype.Key, auth *krbmsg.Authenticator) ([]byte, error) {
+	w := der.Writer{Buf: make([]byte, room, room+len(ticket)+len(auth.Checksum.Sum)+512)}
 	frame := beginToken(&w, oid, idAPReq)
 	err := appendAPReq(&w, options, ticket, key, auth)
 	w.End(frame)
@@ -58,8 +58,8 @@ func apRepToken(oid gss.OID, key *etype.Key, part *krbmsg.EncAPRepPart) ([]byte,
 
 // beginToken writes the frame of a token and its identifier (RFC 4121, section
 // 4.1), and returns the mark that ends it.
-func beginToken(w *der.Writer, oid gss.OID, id string) int {
-	frame := w.Begin(der.App(0))
+func beginToken(w *der.Writer, oid gss.OID, id string) der.Mark {
+	frame := w.BeginLong(der.App(0))
 	mark := w.Begin(der.TagOID)
 	w.Buf = append(w.Buf, oid...)
 	w.End(mark)
@@ -70,8 +70,8 @@ func beginToken(w *der.Writer, oid gss.OID, id string) int {
 // appendAPReq appends an AP-REQ with the authenticator encrypted under the
 // ticket's session key.
 func appendAPReq(w *der.Writer, options uint32, ticket []byte, key *etype.Key, auth *krbmsg.Authenticator) error {
-	app := w.Begin(der.App(krbmsg.TypeAPReq))
-	seq := w.Begin(der.TagSequence)
+	app := w.BeginLong(der.App(krbmsg.TypeAPReq))
+	seq := w.BeginLong(der.TagSequence)
 	w.CtxInt(0, krbmsg.Version)
 	w.CtxInt(1, krbmsg.TypeAPReq)
 	w.CtxBits32(2, options)

@@ -6,6 +6,8 @@ package der
 
 import (
 	"encoding/binary"
+	"math/bits"
+	"slices"
 	"time"
 )
 
@@ -32,30 +34,54 @@ type Writer struct {
 	Buf []byte
 }
 
-// Begin opens an element and returns the mark that End closes it with.
-func (w *Writer) Begin(tag byte) int {
-	w.Buf = append(w.Buf, tag, 0)
-	return len(w.Buf)
+// Mark is where the content of an open element begins.
+type Mark struct {
+	at     int
+	length int // the octets kept for the length, in front of it
 }
 
-// End closes the element opened at mark, moving its content where the length
-// needs more than one octet.
-func (w *Writer) End(mark int) {
-	n := len(w.Buf) - mark
-	if n < 0x80 {
-		w.Buf[mark-1] = byte(n)
+// Begin opens an element and returns the mark that End closes it with.
+func (w *Writer) Begin(tag byte) Mark {
+	w.Buf = append(w.Buf, tag, 0)
+	return Mark{at: len(w.Buf), length: 1}
+}
+
+// BeginLong is Begin for an element whose content has, in all likelihood, 256 to
+// 65535 octets: End then does not move them.
+func (w *Writer) BeginLong(tag byte) Mark {
+	w.Buf = append(w.Buf, tag, 0, 0, 0)
+	return Mark{at: len(w.Buf), length: 3}
+}
+
+// End closes the element opened at m, moving its content where the length needs
+// another number of octets than was kept for it.
+func (w *Writer) End(m Mark) {
+	n := len(w.Buf) - m.at
+	if n < 0x80 && m.length == 1 {
+		w.Buf[m.at-1] = byte(n)
 		return
 	}
-	k := 1
-	for n>>(8*k) != 0 {
-		k++
+	var room [9]byte
+	length := appendLength(room[:0], n)
+	begin := m.at - m.length
+	if len(length) != m.length {
+		w.Buf = slices.Grow(w.Buf, len(length))[:begin+len(length)+n]
+		copy(w.Buf[begin+len(length):], w.Buf[m.at:m.at+n])
 	}
-	var length [8]byte
-	binary.BigEndian.PutUint64(length[:], uint64(n))
-	w.Buf = append(w.Buf, length[:k]...)
-	copy(w.Buf[mark+k:], w.Buf[mark:mark+n])
-	copy(w.Buf[mark:], length[8-k:])
-	w.Buf[mark-1] = 0x80 | byte(k)
+	copy(w.Buf[begin:], length)
+}
+
+// appendLength appends the length octets for n octets of content.
+func appendLength(dst []byte, n int) []byte {
+	if n < 0x80 {
+		return append(dst, byte(n))
+	}
+	k := (bits.Len(uint(n)) + 7) / 8
+	dst = append(dst, 0x80|byte(k))
+	for i := k - 1; i >= 0; i-- {
+		dst = append(dst, byte(n>>(8*i)))
+	}
+	return dst
 }
 
 // Raw appends an element that is encoded already.
@@ -158,7 +184,6 @@ func (w *Writer) CtxBits32(n uint8, v uint32) {
 
 // CtxRaw appends [n] around an element that is encoded already.
 func (w *Writer) CtxRaw(n uint8, b []byte) {
-	m := w.Begin(Ctx(n))
+	w.Buf = appendLength(append(w.Buf, Ctx(n)), len(b))
 	w.Raw(b)
-	w.End(m)
 }

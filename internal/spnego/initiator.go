@@ -71,26 +71,28 @@ func (i *initiator) begin(ctx context.Context, in []byte) ([]byte, error) {
 	case len(i.mechs) == 0:
 		return nil, i.failure(gss.ErrBadMech, errors.New("there is no mechanism to offer"))
 	}
-	tok, err := i.try(ctx, 0)
+	t := NegTokenInit{MechTypes: i.offered}
+	room := t.headRoom()
+	out, err := i.try(ctx, 0, room)
 	if err != nil {
 		return nil, err
 	}
 	i.established = i.mechDone && i.offersOne()
-	t := NegTokenInit{MechTypes: i.offered, MechToken: tok}
-	return t.Append(nil), nil
+	t.MechToken = out[room:]
+	return t.complete(out), nil
 }
 
-// try begins mechs[k] and returns its first token.
-func (i *initiator) try(ctx context.Context, k int) ([]byte, error) {
+// try begins mechs[k] and returns its first token, after room octets.
+func (i *initiator) try(ctx context.Context, k, room int) ([]byte, error) {
 	i.mech = i.mechs[k].OID
 	if err := i.start(ctx, i.mechs[k]); err != nil {
 		return nil, err
 	}
-	tok, err := i.step(ctx, nil)
-	if err == nil && len(tok) == 0 {
+	out, err := i.first(ctx, room)
+	if err == nil && len(out) == room {
 		err = i.failure(gss.ErrFailure, fmt.Errorf("%s made no first token", i.mech.Describe()))
 	}
-	return tok, err
+	return out, err
 }
 
 func (i *initiator) offersOne() bool {
@@ -196,7 +198,7 @@ func (i *initiator) restart(ctx context.Context, k int, resp *NegTokenResp) ([]b
 	i.sc.Close()
 	i.sc = nil
 	i.micRequired = i.micRequired || !sameMech(i.mechs[k].OID, i.offered[0])
-	tok, err := i.try(ctx, k)
+	tok, err := i.try(ctx, k, 0)
 	if err != nil {
 		return nil, err
 	}

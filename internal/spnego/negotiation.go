@@ -18,6 +18,15 @@ type Mech struct {
 	New func(ctx context.Context) (gss.SecContext, error)
 }
 
+// RoomLeaver is what an initiator's context of a mechanism may implement: the
+// beginning of the message is then put in front of its first token, which may be
+// long, in the same buffer.
+type RoomLeaver interface {
+	// First is Step for the first token, which comes after room octets of any
+	// content.
+	First(ctx context.Context, room int) (out []byte, done bool, err error)
+}
+
 // negotiation is what both sides have in common. It implements the parts of
 // gss.SecContext other than Step, gss.MessageProtector and gss.Forgetter.
 type negotiation struct {
@@ -52,11 +61,31 @@ func (n *negotiation) start(ctx context.Context, m Mech) error {
 // a token to send would have both sides wait for each other.
 func (n *negotiation) step(ctx context.Context, in []byte) ([]byte, error) {
 	out, done, err := n.sc.Step(ctx, in)
-	if err == nil && !done && len(out) == 0 {
+	return out, n.stepped(out, done, err)
+}
+
+// first is the first step of a mechanism that begins, with room octets in front of
+// the token that it returns.
+func (n *negotiation) first(ctx context.Context, room int) ([]byte, error) {
+	m, ok := n.sc.(RoomLeaver)
+	if !ok {
+		tok, err := n.step(ctx, nil)
+		return append(make([]byte, room, room+len(tok)), tok...), err
+	}
+	out, done, err := m.First(ctx, room)
+	if err != nil {
+		return nil, err
+	}
+	return out, n.stepped(out[room:], done, nil)
+}
+
+// stepped notes what the mechanism returned.
+func (n *negotiation) stepped(tok []byte, done bool, err error) error {
+	if err == nil && !done && len(tok) == 0 {
 		err = n.failure(gss.ErrFailure, fmt.Errorf("%s neither finished nor made a token", n.mech.Describe()))
 	}
 	n.mechDone = done && err == nil
-	return out, err
+	return err
 }
 
 // integrity reports whether the context of the mechanism, which is done, has

@@ -83,10 +83,23 @@ func appendMechList(dst []byte, mechs []gss.OID) []byte {
 
 // Append appends the message in its frame to dst. It allocates at most once.
 func (t *NegTokenInit) Append(dst []byte) []byte {
+	dst = grow(dst, sizeFrame(gss.MechSPNEGO, sizeTLV(sizeTLV(t.size()))))
+	dst = append(t.appendHead(dst), t.MechToken...)
+	mic := byte(3)
+	if t.Hint != nil {
+		dst = t.Hint.append(dst)
+		mic = 4
+	}
+	if t.MechListMIC != nil {
+		dst = appendField(dst, mic, tagOctetString, t.MechListMIC)
+	}
+	return dst
+}
+
+// appendHead appends what comes before the octets of MechToken.
+func (t *NegTokenInit) appendHead(dst []byte) []byte {
 	fields := t.size()
-	inner := sizeTLV(sizeTLV(fields))
-	dst = grow(dst, sizeFrame(gss.MechSPNEGO, inner))
-	dst = appendFrame(dst, gss.MechSPNEGO, inner)
+	dst = appendFrame(dst, gss.MechSPNEGO, sizeTLV(sizeTLV(fields)))
 	dst = appendHeader(dst, tagInit, sizeTLV(fields))
 	dst = appendHeader(dst, tagSequence, fields)
 	if t.MechTypes != nil {
@@ -97,17 +110,26 @@ func (t *NegTokenInit) Append(dst []byte) []byte {
 		dst = appendField(dst, 1, tagBitString, t.ReqFlags)
 	}
 	if t.MechToken != nil {
-		dst = appendField(dst, 2, tagOctetString, t.MechToken)
-	}
-	mic := byte(3)
-	if t.Hint != nil {
-		dst = t.Hint.append(dst)
-		mic = 4
-	}
-	if t.MechListMIC != nil {
-		dst = appendField(dst, mic, tagOctetString, t.MechListMIC)
+		dst = appendHeader(dst, tagContext|2, sizeTLV(len(t.MechToken)))
+		dst = appendHeader(dst, tagOctetString, len(t.MechToken))
 	}
 	return dst
+}
+
+// headRoom is a bound of what appendHead appends, whatever the token's length.
+func (t *NegTokenInit) headRoom() int {
+	const headers = 8 * 6 // tag and length
+	return headers + len(gss.MechSPNEGO) + sizeMechOIDs(t.MechTypes) + sizeField(len(t.ReqFlags))
+}
+
+// complete returns the message, whose last field MechToken is the end of buf. In
+// front of it is room for the rest.
+func (t *NegTokenInit) complete(buf []byte) []byte {
+	var room [128]byte
+	head := t.appendHead(room[:0])
+	begin := len(buf) - len(t.MechToken) - len(head)
+	copy(buf[begin:], head)
+	return buf[begin:]
 }
 
 // size is the length of all fields.
