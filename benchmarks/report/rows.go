@@ -136,7 +136,7 @@ var rows = []row{
 	},
 	{
 		work: "Ticket with a PAC of 6 kB",
-		why:  "The initial token is written twice, as krb5's and into SPNEGO's around it, each in a new buffer, and the allocator takes longer for those of more than some kB. To accept, each octet is hashed by SHA-256, which finds a ticket that is known, and of a new ticket decrypted by AES and hashed by SHA-1.",
+		why:  "The initial token has a copy of the ticket, in a buffer as long, and the allocator takes longer for those of more than some kB. To accept, the ticket is hashed and compared with those that are known, and a new one is copied, decrypted by AES and hashed by SHA-1.",
 		bars: []bar{
 			{"initial token ≤ 2 × that without", over("PAC/initiate/groups ns/op", "PAC/initiate/none ns/op"), times, 2, false},
 			{"accept ≤ 2 × that without", over("PAC/accept/groups ns/op", "PAC/accept/none ns/op"), times, 2, false},

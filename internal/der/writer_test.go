@@ -51,6 +51,29 @@ func TestWriterLengths(t *testing.T) {
 	}
 }
 
+// BeginLong writes the same as Begin, whether its guess is right or not, with and
+// without room in the buffer.
+func TestWriterBeginLong(t *testing.T) {
+	for _, n := range []int{0, 1, 127, 128, 255, 256, 65535, 65536} {
+		content := bytes.Repeat([]byte{0xa5}, n)
+		write := func(begin func(*Writer, byte) Mark, room int) []byte {
+			w := Writer{Buf: append(make([]byte, 0, room), "before"...)}
+			outer := begin(&w, TagSequence)
+			inner := begin(&w, TagOctetString)
+			w.Raw(content)
+			w.End(inner)
+			w.End(outer)
+			return w.Buf
+		}
+		want := write((*Writer).Begin, 0)
+		for _, room := range []int{0, n + 20} {
+			if got := write((*Writer).BeginLong, room); !bytes.Equal(got, want) {
+				t.Errorf("%d octets: BeginLong has made %d octets that begin with %x, want %d with %x", n, len(got), got[:12], len(want), want[:min(12, len(want))])
+			}
+		}
+	}
+}
+
 func TestWriterAppendsToItsBuffer(t *testing.T) {
 	buf := make([]byte, 2, 64)
 	copy(buf, "ab")

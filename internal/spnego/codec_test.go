@@ -170,6 +170,22 @@ func TestEncodersAgainstStandardLibrary(t *testing.T) {
 
 const hintName = "not_defined_in_RFC4178@please_ignore"
 
+// What is put in front of a token that is in its place is what Append writes there,
+// and has room enough.
+func TestMessageAroundItsToken(t *testing.T) {
+	for _, mechs := range []int{1, 2, 60} {
+		for _, n := range []int{1, 100, 127, 128, 255, 256, 65535, 65536, MaxToken} {
+			init := NegTokenInit{MechTypes: slices.Repeat([]gss.OID{gss.MechKRB5}, mechs)}
+			room := init.headRoom()
+			buf := append(make([]byte, room), bytes.Repeat([]byte{0x5a}, n)...)
+			init.MechToken = buf[room:]
+			if got, want := init.complete(buf), init.Append(nil); !bytes.Equal(got, want) {
+				t.Errorf("%d mechanisms and %d octets: the message is not the one of Append", mechs, n)
+			}
+		}
+	}
+}
+
 func TestParseInit(t *testing.T) {
 	tests := []struct {
 		name, tok string
