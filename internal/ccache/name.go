@@ -42,6 +42,9 @@ func ParseName(name string) (Name, error) {
 	if name == "" {
 		return Name{}, errors.New("the name of the credential cache is empty; want FILE:path or DIR:folder")
 	}
+	if strings.Contains(name, "\x00") {
+		return Name{}, fmt.Errorf("the name of the credential cache %q has a zero octet", name)
+	}
 	typ, rest, ok := strings.Cut(name, ":")
 	if !ok || len(typ) == 1 || strings.ContainsAny(typ, `/\`) {
 		return Name{TypeFile, name}, nil

@@ -43,7 +43,7 @@ func TestParseNameRefuses(t *testing.T) {
 			t.Errorf("%q: got %v, %v", name, n, err)
 		}
 	}
-	for _, name := range []string{"", "FILE:", "DIR:", "DIR::", "KEYRING:"} {
+	for _, name := range []string{"", "FILE:", "DIR:", "DIR::", "KEYRING:", "KCM:1000\x001", "/tmp/a\x00b"} {
 		if n, err := ParseName(name); err == nil || errors.Is(err, ErrUnsupportedType) {
 			t.Errorf("%q: got %v, %v", name, n, err)
 		}

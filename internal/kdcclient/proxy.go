@@ -72,7 +72,7 @@ func withoutURL(err error) error {
 // readProxy reads a proxy's answer, as much of it as a KDC may send.
 func readProxy(resp *http.Response) ([]byte, error) {
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the KDC proxy answered %s", resp.Status)
+		return nil, fmt.Errorf("the KDC proxy answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+proxyOverhead+1))
 	if err != nil {
