@@ -366,6 +366,31 @@ func TestClientKeytab(t *testing.T) {
 	}
 }
 
+// A cache that is there and cannot be understood just now may be anybody's: the
+// client keytab does not make the client somebody else, and goes on for whom was
+// asked by name.
+func TestClientKeytabDoesNotStandIn(t *testing.T) {
+	kdc := realm(t)
+	kdc.AddPrincipal("bob", "")
+	path, keys := kdc.CCache("alice"), kdc.Keytab("bob")
+	p := provider(t, kdc, func(o *krb5.Options) { o.CCache, o.ClientKeytab = "FILE:"+path, keys })
+	if got := seen(t, p, nil); got != "alice@KRB.TEST" {
+		t.Fatalf("the acceptor sees %s", got)
+	}
+	if err := os.WriteFile(path, []byte("something else"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := initiate(t.Context(), t, p, gss.InitiateOptions{})
+	wantError(t, err, []error{gss.ErrNoCred, ccache.ErrFormat}, "cannot be read")
+	bob, err := p.Acquire(t.Context(), gss.CredentialOptions{Name: gss.User("bob")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := seen(t, p, bob); got != "bob@KRB.TEST" {
+		t.Errorf("by name: %s", got)
+	}
+}
+
 // A client keytab that is there and cannot be read is told of in the log, and the
 // error stays that about the cache.
 func TestBrokenClientKeytab(t *testing.T) {

@@ -2,10 +2,12 @@ package krb5
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
 	"github.com/go-negotiate/negotiate/internal/ccache"
+	"github.com/go-negotiate/negotiate/internal/ccache/kcm"
 	"github.com/go-negotiate/negotiate/internal/principal"
 )
 
@@ -111,7 +113,10 @@ func (c *cacheCredential) login(ctx context.Context) (*login, error) {
 	label := c.label()
 	l, err := c.p.loginByName(ctx, label, c.want)
 	if err != nil {
-		if k := c.p.clientKeytabLogin(label, c.want); k != nil && ctx.Err() == nil {
+		if ctx.Err() != nil || c.want.IsZero() && isThere(err) {
+			return nil, err
+		}
+		if k := c.p.clientKeytabLogin(label, c.want); k != nil {
 			return k, nil
 		}
 		return nil, err
@@ -120,4 +125,10 @@ func (c *cacheCredential) login(ctx context.Context) (*login, error) {
 		return nil, noCred("the credential cache %s belongs to %s, not to %s: run kinit %s, or keep both in a DIR: collection", label, l.client, c.want, c.want)
 	}
 	return l, nil
+}
+
+// isThere reports whether a cache could not be read that is there nevertheless. It
+// may be anybody's, for whom the client keytab's principal is no substitute.
+func isThere(err error) bool {
+	return errors.Is(err, ccache.ErrFormat) || errors.Is(err, kcm.ErrProtocol) || errors.Is(err, kcm.ErrSilent)
 }

@@ -28,7 +28,8 @@
 // With [Options].StoreTickets what is fetched is written back, as MIT's library
 // does. Where the default cache is missing, empty or expired and there is a client
 // keytab (KRB5_CLIENT_KTNAME), its keys log in, as the cache's owner if there is
-// one and else as the keytab's first principal.
+// one and else as the keytab's first principal. A cache that is there and cannot be
+// understood, or a daemon that does not answer, is an error.
 //
 // # Renewal
 //

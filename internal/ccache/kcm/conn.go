@@ -50,12 +50,25 @@ func (d Daemon) with(ctx context.Context, do func(*conn) error) error {
 	case caller.Err() != nil:
 		return context.Cause(caller)
 	case ctx.Err() != nil:
-		return fmt.Errorf("the KCM daemon at %s does not answer", socket)
+		return silentError(socket)
 	case errors.Is(err, fs.ErrNotExist) && c == nil, errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("no KCM daemon listens at %s: start it (sssd-kcm.socket, or Heimdal's kcm), or mend kcm_socket in krb5.conf", socket)
 	}
 	return err
 }
+
+// ErrSilent is what the error is where a daemon is there and does not answer.
+var ErrSilent = errors.New("the KCM daemon does not answer")
+
+// silentError is the path of its socket.
+type silentError string
+
+func (e silentError) Error() string {
+	return fmt.Sprintf("the KCM daemon at %s does not answer", string(e))
+}
+
+// Is makes it ErrSilent.
+func (e silentError) Is(target error) bool { return target == ErrSilent }
 
 // call makes one exchange: the request with its length before it, then the
 // answer's length and status, and the answer, which begins with the result.

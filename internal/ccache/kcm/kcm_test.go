@@ -157,7 +157,7 @@ func TestFaults(t *testing.T) {
 		says   string
 	}{
 		{"closes", opGetPrincipal, nil, ErrProtocol, "ends too early"},
-		{"half a length", opGetPrincipal, []byte{0, 0}, nil, "does not answer"},
+		{"half a length", opGetPrincipal, []byte{0, 0}, ErrSilent, "does not answer"},
 		{"a length alone", opGetPrincipal, []byte{0, 0, 0, 9}, nil, "does not answer"},
 		{"a huge length", opGetPrincipal, huge, ErrProtocol, "at most 10485760"},
 		{"10 MiB announced", opGetPrincipal, []byte{0, 0xa0, 0, 0, 0, 0, 0, 0}, nil, "does not answer"},
