@@ -241,14 +241,16 @@ func discard(body io.ReadCloser) {
 }
 
 // swallow takes a bounded part of the response's body and closes it. The
-// response keeps what was taken, in case that it is returned after all.
-func swallow(resp *http.Response) {
+// response keeps what was taken, in case that it is returned after all. whole tells
+// that nothing is missing.
+func swallow(resp *http.Response) (whole bool) {
 	taken, err := io.ReadAll(io.LimitReader(resp.Body, maxDrain+1))
 	if len(taken) > maxDrain {
 		taken, err = taken[:maxDrain], errTruncated
 	}
 	resp.Body.Close()
 	resp.Body = &keptBody{rest: taken, err: err}
+	return err == nil
 }
 
 var errTruncated = errors.New("negotiate: the rest of this body was not read, to free its connection")

@@ -69,6 +69,86 @@ func TestConnectionLostInContext(t *testing.T) {
 	}
 }
 
+// TestConnectionDroppedBetweenLegs has net/http drop a connection between the legs of
+// a context, as it does where the end of a request's writing becomes known late. The
+// context begins anew on another; no leg of it goes elsewhere. There is an end to it.
+func TestConnectionDroppedBetweenLegs(t *testing.T) {
+	leavesNothing(t)
+	tests := []struct {
+		name    string
+		legs    int
+		drops   map[int64]int // of each connection, after which write
+		shape   string
+		body    bool
+		outcome string // the stage; empty: success
+	}{
+		{"first leg", 2, map[int64]int{1: 2}, "C1 C1+ C2+ C2+", false, ""},
+		{"second leg", 3, map[int64]int{1: 3}, "C1 C1+ C1+ C2+ C2+ C2+", false, ""},
+		{"with a body", 2, map[int64]int{1: 4}, "C1 C1+ C2+ C2+", true, ""},
+		{"twice", 2, map[int64]int{1: 2, 2: 1}, "C1 C1+ C2+ C3+ C3+", false, ""},
+		{"again and again", 2, map[int64]int{1: 2, 2: 1, 3: 1, 4: 1, 5: 1}, "C1 C1+ C2+ C3+ C4+", false, StageConnection},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := startServer(t)
+			base := s.base(t)
+			var dialled int64
+			base.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				dialled++
+				conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+				return &slowWriter{Conn: conn, left: test.drops[dialled], closed: make(chan struct{})}, err
+			}
+			p := gsstest.New(gsstest.Options{Legs: test.legs})
+			c := s.client(t, &Transport{Base: base, Provider: p, Mutual: MutualOptional})
+			req := newRequest(t, "GET", s.URL, nil)
+			if test.body {
+				req = newRequest(t, "POST", s.URL, io.MultiReader(strings.NewReader("some body"))) // without GetBody
+				req.ContentLength = int64(len("some body"))                                        // so that a request is two writes
+			}
+			a, err := do(t, c, req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := s.shape(); got != test.shape {
+				t.Errorf("the server saw %s, want %s", got, test.shape)
+			}
+			if test.outcome != "" {
+				if a.StatusCode != 401 || a.body != "who are you?" || stage(t, a.ex) != test.outcome {
+					t.Errorf("got %d %q, %v", a.StatusCode, a.body, a.ex.Err)
+				}
+			} else if a.StatusCode != 200 || a.ex.Err != nil || !a.ex.MutualVerified || a.ex.Legs != len(s.requests()) {
+				t.Errorf("got %d %q, %+v", a.StatusCode, a.body, a.ex)
+			}
+			if seen := s.requests(); test.body && seen[len(seen)-1].body != "some body" {
+				t.Errorf("the last leg had the body %q", seen[len(seen)-1].body)
+			}
+			waitIdle(t, p)
+		})
+	}
+}
+
+// slowWriter is a connection that writes, and does not return from one of the writes
+// until it is closed.
+type slowWriter struct {
+	net.Conn
+	left   int // writes up to that one
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (w *slowWriter) Write(p []byte) (int, error) {
+	n, err := w.Conn.Write(p)
+	if w.left--; w.left == 0 {
+		<-w.closed
+	}
+	return n, err
+}
+
+func (w *slowWriter) Close() error {
+	w.once.Do(func() { close(w.closed) })
+	return w.Conn.Close()
+}
+
 // TestStaleConnection has a server that hangs up on a connection it has kept
 // alive, when the next request is under way on it.
 func TestStaleConnection(t *testing.T) {

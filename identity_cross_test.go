@@ -1,13 +1,11 @@
 package negotiate
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,10 +35,15 @@ func TestIdentitiesNeverCross(t *testing.T) {
 				// Once HTTP/2 is known to be spoken its connections are shared. A
 				// server gives up those of whom it does not hear within seconds, which
 				// is short for hundreds of handshakes on a busy machine.
-				warm := newRequest(t, "GET", s.URL+"/open", nil)
-				warm.Header.Set("X-Anonymous", "1")
-				if _, err := do(t, c, warm); err != nil {
-					t.Fatal(err)
+				for _, client := range []*http.Client{c, {Transport: base}} {
+					warm := newRequest(t, "GET", s.URL+"/open", nil)
+					warm.Header.Set("X-Anonymous", "1")
+					resp, err := client.Do(warm)
+					if err != nil {
+						t.Fatal(err)
+					}
+					io.Copy(io.Discard, resp.Body)
+					resp.Body.Close()
 				}
 
 				ask := func(who int) {
@@ -163,7 +166,6 @@ func TestThreeLegsAmongOthers(t *testing.T) {
 	competing.MaxConnsPerHost = 5
 	multi := s.client(t, &Transport{Base: competing, Provider: gsstest.New(gsstest.Options{Legs: 3}), Mutual: MutualOptional})
 	var wg sync.WaitGroup
-	var lost atomic.Int32
 	for i := range 60 {
 		wg.Go(func() {
 			for round := range 6 {
@@ -182,37 +184,27 @@ func TestThreeLegsAmongOthers(t *testing.T) {
 				}
 				io.Copy(io.Discard, resp.Body)
 				resp.Body.Close()
-				if resp.StatusCode == 200 {
-					continue
-				}
-				// net/http gives up a connection whose writes take long, as on a busy
-				// machine. Then the legs must not go elsewhere.
-				if x, ok := ExchangeFrom(resp); !ok || !errors.Is(x.Err, errConnClosed) || lost.Add(1) > 5 {
+				if resp.StatusCode != 200 {
+					x, _ := ExchangeFrom(resp)
 					t.Errorf("%s: status %d, %+v", req.URL.Path, resp.StatusCode, x)
 				}
 			}
 		})
 	}
 	wg.Wait()
-	// On each connection the legs of one context stand together.
-	legs := make(map[int64]string)
+	// On each connection the legs of one context stand together. Where net/http drops
+	// one, as it does on a busy machine, the rest is on no other: the context begins
+	// anew there.
+	on := make(map[int64]string)
 	for _, r := range s.requests() {
-		switch {
-		case r.path == "/open":
-			legs[r.conn] += "o"
-		case r.token:
-			legs[r.conn] += "+"
-		default:
-			legs[r.conn] += "-"
-		}
+		on[r.conn] += map[bool]string{true: "+", false: "-"}[r.token]
 	}
-	for conn, seq := range legs {
-		rest := strings.NewReplacer("-+++", "", "o", "").Replace(seq)
-		if lost.Load() > 0 && (rest == "-+" || rest == "-++") && strings.HasSuffix(seq, rest) {
-			continue
-		}
-		if rest != "" {
-			t.Errorf("connection %d carried %s", conn, seq)
+	for conn, seq := range on {
+		parts := strings.Split(seq, "-")
+		for i, part := range parts {
+			if len(part)%3 != 0 && i < len(parts)-1 {
+				t.Errorf("connection %d carried %s", conn, seq)
+			}
 		}
 	}
 }

@@ -50,6 +50,7 @@ type negotiation struct {
 	spoiled  bool  // n.conn may hold state of a broken context at the server
 	asked    bool  // the server has asked for Negotiate
 	rejected int   // tokens refused
+	restarts int   // contexts begun anew since their connection was dropped
 	refusal  error // why the last one was
 	trouble  error // why no token went out unasked
 }
@@ -421,11 +422,11 @@ func (n *negotiation) giveUp(err error) ([]byte, error) {
 // follow sends the leg after the 401 in resp, with a token. Where that turns
 // out to be impossible, resp is returned again, and is the last.
 func (n *negotiation) follow(resp *http.Response, token []byte) (*http.Response, error) {
-	swallow(resp)
+	whole := swallow(resp)
 	if n.ctx.Err() != nil {
 		return nil, context.Cause(n.ctx)
 	}
-	next, err := n.pinAndSend(token)
+	next, err := n.pinAndSend(token, whole && !resp.Close)
 	if _, ok := errors.AsType[*unsentError](err); ok {
 		if _, err := n.giveUp(errors.Unwrap(err)); err != nil {
 			return nil, err
@@ -442,11 +443,13 @@ type unsentError struct{ error }
 
 func (e *unsentError) Unwrap() error { return e.error }
 
-func (n *negotiation) pinAndSend(token []byte) (*http.Response, error) {
+// pinAndSend sends the leg with the token where it may go. kept tells that neither
+// the server nor we ourselves have given up the connection of the leg before.
+func (n *negotiation) pinAndSend(token []byte, kept bool) (*http.Response, error) {
 	if err := n.preemptProxy(); err != nil {
 		return nil, err
 	}
-	token, err := n.pin(token)
+	token, err := n.pin(token, kept)
 	if err != nil {
 		return nil, err
 	}
@@ -454,22 +457,46 @@ func (n *negotiation) pinAndSend(token []byte) (*http.Response, error) {
 }
 
 // pin sees to it that the token goes out on a connection that may carry it.
-func (n *negotiation) pin(token []byte) ([]byte, error) {
+func (n *negotiation) pin(token []byte, kept bool) ([]byte, error) {
 	p := n.c.pool
 	if p == nil {
 		return token, nil
 	}
 	if n.session != nil && n.session.peer || n.proxy.holds() {
-		if n.conn.lost() || !n.label(token) {
-			return nil, &unsentError{&ExchangeError{StageConnection, errConnClosed}}
+		switch {
+		case !n.conn.lost() && n.label(token):
+			return token, nil
+		case kept && n.mayRestart(token):
+			return n.restart(token)
 		}
-		return token, nil
+		return nil, &unsentError{&ExchangeError{StageConnection, errConnClosed}}
 	}
 	if !n.spoiled && n.conn.ready() && n.label(token) {
 		return token, nil
 	}
 	n.leaveConn()
 	return n.move(token, n.wants(token))
+}
+
+// mayRestart reports whether a context, whose connection was kept and is lost all
+// the same, may begin anew. net/http drops one of HTTP/1.1 that has answered 50 ms
+// before the end of the request's writing is known, as on a busy machine. Nothing
+// has failed then, the 401 is read, and the server's half of the context ends with
+// its connection.
+func (n *negotiation) mayRestart(token []byte) bool {
+	return token != nil && !n.conn.shared && n.conn.lost() && !n.proxy.holds() && n.restarts < maxResends
+}
+
+// restart begins the context anew on a new connection. The token that was due on
+// the one before is dropped.
+func (n *negotiation) restart(token []byte) ([]byte, error) {
+	n.restarts++
+	n.c.log.DebugContext(n.ctx, "beginning anew on a new connection", "url", redacted(n.req.URL), "times", n.restarts)
+	token, err := n.renew(token, false)
+	if ee, ok := errors.AsType[*ExchangeError](err); ok {
+		return nil, &unsentError{ee}
+	}
+	return token, err
 }
 
 // shows tells who is shown a token in the next leg, which has the given one for
