@@ -25,9 +25,9 @@ func TestAllocations(t *testing.T) {
 		mutual        negotiate.Mutual
 		max           float64
 	}{
-		{"a token with each request", negotiate.OpportunisticAlways, negotiate.MutualDisabled, 70},
-		{"a token with each request, and the server's proof", negotiate.OpportunisticAlways, negotiate.MutualRequired, 84},
-		{"a challenge for each request", negotiate.OpportunisticNever, negotiate.MutualDisabled, 144},
+		{"a token with each request", negotiate.OpportunisticAlways, negotiate.MutualDisabled, 69},
+		{"a token with each request, and the server's proof", negotiate.OpportunisticAlways, negotiate.MutualRequired, 83},
+		{"a challenge for each request", negotiate.OpportunisticNever, negotiate.MutualDisabled, 143},
 	} {
 		c := s.client(t, tt.opportunistic, tt.mutual)
 		if n := allocs(t, c, s.url) - plain; n > tt.max {

@@ -64,8 +64,9 @@ func newNegotiation(t *Transport, c *client, req *http.Request) *negotiation {
 		ex:   new(Exchange),
 		body: newRequestBody(req, t.MaxBodyBuffer),
 
-		origin: origin(req.URL),
+		route: directRoute(req.URL),
 	}
+	n.origin = n.route.origin()
 	n.protection = protectionOf(n.ctx)
 	n.ownAuth = len(fieldValues(req.Header, "Authorization")) > 0
 	n.allowed = !n.ownAuth && (t.Allow == nil || t.Allow(req))
@@ -174,7 +175,7 @@ func (n *negotiation) findRoute() (err error) {
 	if n.c.pool == nil {
 		return n.checkProtection()
 	}
-	if n.route, err = routeOf(n.c.base.(*http.Transport), n.req); err != nil {
+	if n.route.proxy, err = proxyOf(n.c.base.(*http.Transport), n.req); err != nil {
 		return err
 	}
 	n.route.auth = n.proxyAuth()

@@ -35,5 +35,5 @@ func (n *negotiation) mayDelegate() bool {
 	return unasked(n.req, n.t.Allow != nil || allow != nil)
 }
 
-// origin is the origin of u (RFC 6454): scheme, host and port.
-func origin(u *url.URL) string { return u.Scheme + "://" + address(u) }
+// origin is the origin of u.
+func origin(u *url.URL) string { return directRoute(u).origin() }

@@ -43,16 +43,19 @@ func (r route) key() routeKey {
 	return k
 }
 
-// routeOf is the route of a request over base. The proxy is asked for here,
-// with the request itself: NewClientConn would ask with one that has no port.
-func routeOf(base *http.Transport, req *http.Request) (route, error) {
-	r := route{scheme: req.URL.Scheme, addr: address(req.URL)}
+// directRoute is the route to u without a proxy.
+func directRoute(u *url.URL) route { return route{scheme: u.Scheme, addr: address(u)} }
+
+// origin is the origin (RFC 6454) that the route leads to: scheme, host and port.
+func (r route) origin() string { return r.scheme + "://" + r.addr }
+
+// proxyOf is base's proxy for a request, nil for none. It is asked for with the
+// request itself: NewClientConn would ask with one that has no port.
+func proxyOf(base *http.Transport, req *http.Request) (*url.URL, error) {
 	if base.Proxy == nil {
-		return r, nil
+		return nil, nil
 	}
-	var err error
-	r.proxy, err = base.Proxy(req)
-	return r, err
+	return base.Proxy(req)
 }
 
 func defaultPort(scheme string) string {
