@@ -1,4 +1,4 @@
-//go:build (darwin || freebsd || linux || netbsd) && !android && !faketime
+//go:build (darwin || linux || netbsd || (freebsd && cgo)) && !android && !faketime
 
 package libgssapi
 
