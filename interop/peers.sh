@@ -100,8 +100,14 @@ for what in "$@"; do
 	case $what in
 	base) install "${base[@]}" ;;
 	samba) install "${samba[@]}" ;;
-	heimdal) unpack heimdal "${heimdal[@]}" ;;
-	squid) unpack squid "${squid[@]}" ;;
+	heimdal)
+		install libedit2
+		unpack heimdal "${heimdal[@]}"
+		;;
+	squid)
+		install libmnl0
+		unpack squid "${squid[@]}"
+		;;
 	kcm)
 		install "${kcm[@]}"
 		unpack heimdal-kcm heimdal-kcm
