@@ -13,11 +13,11 @@ import (
 
 // The tests here run under Wine, whose Kerberos is MIT's library, in a realm that
 // interop/wine_test.go starts. It sets these variables besides those of MIT's.
-func env(t *testing.T, name string) string {
-	t.Helper()
+func env(tb testing.TB, name string) string {
+	tb.Helper()
 	v := os.Getenv(name)
 	if v == "" {
-		t.Fatalf("%s is not set: TestWine of package interop runs this", name)
+		tb.Fatalf("%s is not set: TestWine of package interop runs this", name)
 	}
 	return v
 }
@@ -32,7 +32,7 @@ func peer(t *testing.T) *krb5.Provider {
 	return p
 }
 
-func target(t *testing.T) gss.Name { return gss.HostBased("HTTP", env(t, "SSPI_HOST")) }
+func target(tb testing.TB) gss.Name { return gss.HostBased("HTTP", env(tb, "SSPI_HOST")) }
 
 const interopUser = "alice@BED.TEST"
 
@@ -195,5 +195,29 @@ func TestInteropAccept(t *testing.T) {
 			checkMICs(t, i, a)
 			checkMICs(t, a, i)
 		})
+	}
+}
+
+// BenchmarkInitiate makes the first token of a mutual context, as the benchmark of
+// that name in package libgssapi does, which runs this one.
+func BenchmarkInitiate(b *testing.B) {
+	p, err := New(Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	cred, err := p.Acquire(b.Context(), gss.CredentialOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer cred.Close()
+	for b.Loop() {
+		sc, err := p.Initiate(b.Context(), gss.InitiateOptions{Credential: cred, Target: target(b), Flags: gss.FlagMutual})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, _, err := sc.Step(b.Context(), nil); err != nil {
+			b.Fatal(err)
+		}
+		sc.Close()
 	}
 }

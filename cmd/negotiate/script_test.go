@@ -51,6 +51,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Condition:           condition,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits":    exits,
 			"kdc":      controlKDC,
@@ -72,6 +73,14 @@ type bed struct {
 }
 
 type bedKey struct{}
+
+// condition knows [library]: this build can load libgssapi.
+func condition(name string) (bool, error) {
+	if name == "library" {
+		return withLibrary, nil
+	}
+	return false, fmt.Errorf("no condition is called %s", name)
+}
 
 func setup(env *testscript.Env) error {
 	b := &bed{kdc: krbtest.Start()}
