@@ -23,8 +23,8 @@ type point struct{ x, y float64 }
 var colours = []string{"#9a9a9a", "#1f6fc4", "#d9662b", "#2f8f4e"}
 
 const (
-	width, height            = 640, 320
-	left, right, top, bottom = 70, 150, 40, 45
+	width, height            = 640, 340
+	left, right, top, bottom = 70, 150, 60, 45
 )
 
 // axis maps values to places, by their logarithm.
@@ -73,7 +73,7 @@ func (c chart) svg() []byte {
 		text(&b, left-8, ys.at(v)+4, "end", short(v))
 	}
 	text(&b, (left+width-right)/2, height-8, "middle", c.x)
-	text(&b, left-8, top-12, "end", c.y)
+	text(&b, 12, top-18, "start", c.y)
 	for i, s := range c.series {
 		colour := colours[i]
 		if len(c.series) == 1 {
@@ -110,9 +110,9 @@ type namedBar struct {
 }
 
 func (c barChart) svg() []byte {
-	const labels, row = 220, 22
+	const head, labels, row = 36, 220, 22
 	var b bytes.Buffer
-	open(&b, top+row*len(c.bars)+10, c.title)
+	open(&b, head+row*len(c.bars)+10, c.title)
 	most, least := 10.0, 1.0
 	for _, bar := range c.bars {
 		most, least = max(most, bar.value), min(least, bar.value)
@@ -122,7 +122,7 @@ func (c barChart) svg() []byte {
 		if math.IsNaN(bar.value) {
 			continue
 		}
-		y := float64(top + row*i)
+		y := float64(head + row*i)
 		colour := colours[0]
 		if bar.ours {
 			colour = colours[1]
