@@ -19,7 +19,7 @@ func BenchmarkCommand(b *testing.B) {
 	s.bed.KDC.Kvno(b, s.ccache, "HTTP/"+s.apache.Host)
 	env := s.bed.KDC.Env(s.ccache)
 	ours := filepath.Join(b.TempDir(), "negotiate")
-	if out, err := exec.Command("go", "build", "-o", ours, "../cmd/negotiate").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-C", "..", "-o", ours, "./cmd/negotiate").CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)
 	}
 	curl := must(exec.LookPath("curl"))(b)
