@@ -34,7 +34,9 @@ func NewSSSDKCM(tb testing.TB) *KCM {
 			tb.Fatal(err)
 		}
 	}
-	conf := fmt.Sprintf("[sssd]\ndomains =\nservices =\n[kcm]\nsocket_path = %s\nccache_storage = memory\n", k.Socket)
+	// Not in memory: there the daemon gives a connection its own tickets, and frees
+	// them with it.
+	conf := fmt.Sprintf("[sssd]\ndomains =\nservices =\n[kcm]\nsocket_path = %s\nccache_storage = secdb\n", k.Socket)
 	if err := os.WriteFile(k.dir.path("etc/sssd.conf"), []byte(conf), 0o600); err != nil {
 		tb.Fatal(err)
 	}
