@@ -21,6 +21,7 @@ import (
 	"testing"
 
 	"github.com/go-negotiate/negotiate/gss/gsstest"
+	"github.com/go-negotiate/negotiate/internal/leaktest"
 )
 
 // TestOldSignatures reads certificates with signatures that nobody makes any more,
@@ -72,10 +73,10 @@ func secured(t *testing.T, h http.Handler, config *tls.Config, configure func(*h
 		s.TLS = s.Config.TLSConfig
 	}
 	// httptest adds a certificate of its own, which GetCertificate goes before.
-	wantNone := CountConns(s.Config)
+	conns := leaktest.CountConns(s.Config)
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	t.Cleanup(func() { wantNone(t) }) // after those who use base have given up
+	t.Cleanup(func() { conns.WantNone(t) }) // after those who use base have given up
 	pool := x509.NewCertPool()
 	for _, c := range trusted {
 		pool.AddCert(c.Leaf)

@@ -41,7 +41,7 @@ func eachAttack(t *testing.T, o gsstest.Options, mech gss.OID, steps func(*attac
 				}}
 				a.client = s.client(t, &Transport{Provider: provider, Mechanism: mech, Opportunistic: opportunistic})
 				a.as("alice")
-				if n := s.open.Load(); n != 1 {
+				if n := s.open.Open(); n != 1 {
 					t.Fatalf("%d connections are alive, want that of alice", n)
 				}
 				steps(a)

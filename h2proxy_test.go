@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-negotiate/negotiate/gss"
 	"github.com/go-negotiate/negotiate/gss/gsstest"
+	"github.com/go-negotiate/negotiate/internal/leaktest"
 )
 
 // h2Proxy is a proxy that is spoken to in HTTP/2 over TLS, forwards http and asks
@@ -35,11 +36,11 @@ func startH2Proxy(t *testing.T) *h2Proxy {
 	s.EnableHTTP2 = true
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2"}}
 	s.Config.ErrorLog = silent
-	wantNone := CountConns(s.Config)
+	conns := leaktest.CountConns(s.Config)
 	s.StartTLS()
 	t.Cleanup(p.close)
 	t.Cleanup(s.Close)
-	t.Cleanup(func() { wantNone(t) })
+	t.Cleanup(func() { conns.WantNone(t) })
 	_, port, err := net.SplitHostPort(s.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)

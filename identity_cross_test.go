@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-negotiate/negotiate/gss"
 	"github.com/go-negotiate/negotiate/gss/gsstest"
+	"github.com/go-negotiate/negotiate/internal/leaktest"
 )
 
 // TestIdentitiesNeverCross has a server that takes whoever authenticated on a
@@ -214,7 +215,7 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 	for proto, start := range map[string]func(*testing.T, ...serverOption) *testServer{"HTTP/1.1": startServer, "HTTP/2": startH2} {
 		t.Run(proto, func(t *testing.T) {
 			s := start(t)
-			before := takeCensus()
+			before := leaktest.TakeCensus()
 			tr := &Transport{}
 			c := s.client(t, tr)
 			var wg sync.WaitGroup
@@ -227,7 +228,7 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 			}
 			wg.Wait()
 			tr.CloseIdleConnections()
-			if left := before.exceeded(10 * time.Second); left != "" {
+			if left := before.Exceeded(10 * time.Second); left != "" {
 				t.Error(left)
 			}
 		})

@@ -315,7 +315,7 @@ func TestOwnedConnectionsEnd(t *testing.T) {
 // one.
 func TestManyIdentities(t *testing.T) {
 	leavesNothing(t)
-	for limit, want := range map[int]int64{0: defaultMaxIdle, 10: 10} {
+	for limit, want := range map[int]int{0: defaultMaxIdle, 10: 10} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			s := startServer(t)
 			p := gsstest.New(gsstest.Options{})
@@ -328,9 +328,9 @@ func TestManyIdentities(t *testing.T) {
 					t.Fatalf("got %+v, %v", a.Response, err)
 				}
 			}
-			waitFor(t, func() bool { return s.open.Load() <= want })
+			waitFor(t, func() bool { return s.open.Open() <= want })
 			tr.CloseIdleConnections()
-			s.open.wantNone(t)
+			s.open.WantNone(t)
 		})
 	}
 }

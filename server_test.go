@@ -18,6 +18,7 @@ import (
 
 	"github.com/go-negotiate/negotiate/gss"
 	"github.com/go-negotiate/negotiate/gss/gsstest"
+	"github.com/go-negotiate/negotiate/internal/leaktest"
 )
 
 // testServer asks for Negotiate. It is written against gss alone and knows
@@ -37,7 +38,7 @@ type testServer struct {
 	refuse     func(name string) bool                   // refuses whoever has authenticated
 	padding    int                                      // lengthens the body of a 401
 	conns      atomic.Int64
-	open       connCount
+	open       *leaktest.Conns
 
 	mu   sync.Mutex
 	seen []seenRequest
@@ -88,33 +89,15 @@ func start(t *testing.T, run func(*httptest.Server), options ...serverOption) *t
 		o(s)
 	}
 	s.Server = httptest.NewUnstartedServer(s)
-	s.Config.ConnState = s.open.changed
+	s.open = leaktest.CountConns(s.Config)
 	s.Config.ErrorLog = silent
 	s.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
 		return context.WithValue(ctx, serverConnKey{}, &serverConn{id: s.conns.Add(1)})
 	}
 	run(s.Server)
 	t.Cleanup(s.Close)
-	t.Cleanup(func() { s.open.wantNone(t) }) // after those who use s have given up
+	t.Cleanup(func() { s.open.WantNone(t) }) // after those who use s have given up
 	return s
-}
-
-// connCount counts the open connections of a server.
-type connCount struct{ atomic.Int64 }
-
-func (c *connCount) changed(_ net.Conn, state http.ConnState) {
-	switch state {
-	case http.StateNew:
-		c.Add(1)
-	case http.StateClosed, http.StateHijacked:
-		c.Add(-1)
-	}
-}
-
-// wantNone waits until all connections are closed.
-func (c *connCount) wantNone(t testing.TB) {
-	t.Helper()
-	waitFor(t, func() bool { return c.Load() == 0 })
 }
 
 // base is an *http.Transport for s.

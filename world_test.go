@@ -20,6 +20,7 @@ import (
 	"github.com/go-negotiate/negotiate/gss"
 	"github.com/go-negotiate/negotiate/internal/ccache"
 	"github.com/go-negotiate/negotiate/internal/keytab"
+	"github.com/go-negotiate/negotiate/internal/leaktest"
 	"github.com/go-negotiate/negotiate/krb5"
 	"github.com/go-negotiate/negotiate/krbtest"
 )
@@ -219,10 +220,10 @@ func (w *world) start(h http.Handler, run func(*httptest.Server)) *tapped {
 		}
 	}))
 	s.Config.ErrorLog = log.New(w.secrets, "", 0)
-	wantNone := negotiate.CountConns(s.Config)
+	conns := leaktest.CountConns(s.Config)
 	run(s.Server)
 	w.t.Cleanup(s.Close)
-	w.t.Cleanup(func() { w.base.CloseIdleConnections(); wantNone(w.t) })
+	w.t.Cleanup(func() { w.base.CloseIdleConnections(); conns.WantNone(w.t) })
 	_, port, err := net.SplitHostPort(s.Listener.Addr().String())
 	if err != nil {
 		w.t.Fatal(err)
