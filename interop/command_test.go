@@ -48,6 +48,7 @@ func runCommand(t *testing.T, path string, env []string, args ...string) output 
 
 // TestCommandGet is negotiate get with a ticket of MIT's kinit, on Apache.
 func TestCommandGet(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	negotiate := buildCommand(t)
 	env := bed.KDC.Env(bed.Alice(t))
@@ -87,6 +88,7 @@ func TestCommandGet(t *testing.T) {
 }
 
 func TestCommandDelegation(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	out := runCommand(t, buildCommand(t), bed.KDC.Env(bed.Alice(t)), "get", "-I", "--delegate", "always", bed.Apache.HTTP+interop.PathDelegated)
 	var ccache string
@@ -108,6 +110,7 @@ func TestCommandDelegation(t *testing.T) {
 
 // TestCommandFails is what a person sees when there is no way to authenticate.
 func TestCommandFails(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	negotiate := buildCommand(t)
 	kinit := interop.KinitOptions{Principal: "alice", Password: interop.AlicePassword}
@@ -145,6 +148,7 @@ func TestCommandFails(t *testing.T) {
 
 // TestCommandRealm has MIT's tools and curl use negotiate kdc and negotiate serve.
 func TestCommandRealm(t *testing.T) {
+	leavesNothing(t)
 	negotiate := buildCommand(t)
 	script := `
 set -eu

@@ -10,6 +10,7 @@ import (
 )
 
 func TestHeimdal(t *testing.T) {
+	leavesNothing(t)
 	heimdal := interop.NewHeimdal(t, interop.HeimdalOptions{})
 	heimdal.AddUser(t, "alice", "alice's password")
 	keytab := heimdal.AddService(t, "HTTP/web.heim.test", "+ok-as-delegate")
@@ -21,6 +22,7 @@ func TestHeimdal(t *testing.T) {
 }
 
 func TestHeimdalSHA2(t *testing.T) {
+	leavesNothing(t)
 	heimdal := interop.NewHeimdal(t, interop.HeimdalOptions{Realm: "SHA2.TEST", DefaultKeys: "aes256-cts-hmac-sha384-192:pw-salt"})
 	heimdal.AddUser(t, "alice", "pw")
 	if out := heimdal.Admin(t, "get", "alice"); !strings.Contains(out, "aes256-cts-hmac-sha384-192(pw-salt") {

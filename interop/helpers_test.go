@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/go-negotiate/negotiate/internal/leaktest"
 )
 
 func writeFile(t *testing.T, name, content string) string {
@@ -22,8 +24,11 @@ func writeFile(t *testing.T, name, content string) string {
 }
 
 func serve(t *testing.T, h http.Handler) string {
-	s := httptest.NewServer(h)
+	s := httptest.NewUnstartedServer(h)
+	conns := leaktest.CountConns(s.Config)
+	s.Start()
 	t.Cleanup(s.Close)
+	t.Cleanup(func() { conns.WantNone(t) }) // after its clients have given up
 	return s.URL
 }
 

@@ -51,6 +51,7 @@ func token(t *testing.T, p *krb5.Provider, cred gss.Credential) (gss.Name, error
 // TestKCM follows MIT's kinit, kswitch and kdestroy, and klist and kvno find what
 // was written back.
 func TestKCM(t *testing.T) {
+	leavesNothing(t)
 	for _, daemon := range daemons {
 		t.Run(daemon.name, func(t *testing.T) {
 			kcm := daemon.start(t)

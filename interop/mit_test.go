@@ -11,6 +11,7 @@ import (
 )
 
 func TestMITCounts(t *testing.T) {
+	leavesNothing(t)
 	kdc := interop.NewMIT(t, interop.MITOptions{Realm: "COUNT.TEST"})
 	kdc.AddPrincipal(t, "alice", interop.PrincipalOptions{Password: "pw"})
 	kdc.AddService(t, "HTTP/web.count.test", interop.PrincipalOptions{})
@@ -27,6 +28,7 @@ func TestMITCounts(t *testing.T) {
 }
 
 func TestMITEnctypes(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	ccache := bed.Alice(t)
 	for _, enctype := range []string{interop.AES256SHA1, interop.AES128SHA1, interop.AES256SHA2, interop.AES128SHA2} {
@@ -41,6 +43,7 @@ func TestMITEnctypes(t *testing.T) {
 }
 
 func TestMITKinit(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	keytab := bed.KDC.Keytab(t, "alice")
 	ccache := bed.KDC.Kinit(t, interop.KinitOptions{Principal: "alice", Keytab: keytab, Renewable: 48 * time.Hour})
@@ -50,6 +53,7 @@ func TestMITKinit(t *testing.T) {
 }
 
 func TestMITExpiredCCache(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	ccache := bed.KDC.ExpiredCCache(t, interop.KinitOptions{Principal: "alice", Password: interop.AlicePassword})
 	if list := bed.KDC.Klist(t, ccache); !strings.Contains(list, alice) {
@@ -62,6 +66,7 @@ func TestMITExpiredCCache(t *testing.T) {
 }
 
 func TestMITRekey(t *testing.T) {
+	leavesNothing(t)
 	kdc := interop.NewMIT(t, interop.MITOptions{})
 	kdc.AddPrincipal(t, "alice", interop.PrincipalOptions{Password: "pw"})
 	server := interop.NewApache(t, interop.ApacheOptions{KDC: kdc})
@@ -79,6 +84,7 @@ func TestMITRekey(t *testing.T) {
 }
 
 func TestMITTrust(t *testing.T) {
+	leavesNothing(t)
 	a := interop.NewMIT(t, interop.MITOptions{Realm: "A.TEST"})
 	b := interop.NewMIT(t, interop.MITOptions{Realm: "B.TEST"})
 	interop.Trust(t, a, b)

@@ -11,6 +11,7 @@ import (
 )
 
 func TestSamba(t *testing.T) {
+	leavesNothing(t)
 	samba := interop.NewSamba(t, interop.SambaOptions{Accounts: []interop.SambaAccount{
 		{Name: "alice", Password: "Alice.password1", Groups: 20},
 		{Name: "bob", Password: "Bobs.password1"},

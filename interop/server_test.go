@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-negotiate/negotiate"
 	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/internal/leaktest"
 	"github.com/go-negotiate/negotiate/interop"
 	"github.com/go-negotiate/negotiate/krb5"
 )
@@ -52,8 +53,10 @@ func serveHandler(t *testing.T, config, keytab, host string, policy negotiate.Bi
 		t.Fatal(err)
 	}
 	server.TLS = server.Config.TLSConfig
+	conns := leaktest.CountConns(server.Config)
 	server.StartTLS()
 	t.Cleanup(server.Close)
+	t.Cleanup(func() { conns.WantNone(t) }) // after its clients have given up
 	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)

@@ -180,6 +180,7 @@ func sideCases() []sideCase {
 // Transport, against the same Apache. Both get the same, or the migration page
 // says why not.
 func TestSideBySide(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	caches := sideCaches(t, bed)
 	cases := sideCases()

@@ -12,6 +12,7 @@ import (
 var suiteNames = []string{"web", "trusted", "second"}
 
 func TestSuiteMIT(t *testing.T) {
+	leavesNothing(t)
 	kdc := interop.NewMIT(t, interop.MITOptions{Realm: "MIT.TEST"})
 	kdc.AddPrincipal(t, "alice", interop.PrincipalOptions{Password: suitePassword})
 	for _, name := range suiteNames {
@@ -35,6 +36,7 @@ func TestSuiteMIT(t *testing.T) {
 }
 
 func TestSuiteHeimdal(t *testing.T) {
+	leavesNothing(t)
 	kdc := interop.NewHeimdal(t, interop.HeimdalOptions{
 		Realm:       "HEIM.TEST",
 		DefaultKeys: interop.AES256SHA1 + ":pw-salt " + interop.AES128SHA1 + ":pw-salt " + interop.AES256SHA2 + ":pw-salt " + interop.AES128SHA2 + ":pw-salt",
@@ -66,6 +68,7 @@ func TestSuiteHeimdal(t *testing.T) {
 }
 
 func TestSuiteSamba(t *testing.T) {
+	leavesNothing(t)
 	kdc := interop.NewSamba(t, interop.SambaOptions{Realm: "AD.TEST", Accounts: []interop.SambaAccount{
 		{Name: "alice", Password: suitePassword, UPN: "alice.a@upn.test"},
 		{Name: "eve", Password: suitePassword, Sensitive: true},

@@ -12,6 +12,7 @@ import (
 // TestWine runs the tests of package sspi as a program of Windows, in the shared
 // realm.
 func TestWine(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	wine := interop.NewWine(t)
 	exe := wine.Build(t, "test", "-c", "-tags", "interop", "../sspi")
@@ -33,6 +34,7 @@ func TestWine(t *testing.T) {
 // TestWineCommand runs negotiate.exe, whose default is the provider of Windows, on
 // Apache. Its Transport and net/http are those of Windows.
 func TestWineCommand(t *testing.T) {
+	leavesNothing(t)
 	bed := interop.Shared(t)
 	wine := interop.NewWine(t)
 	exe := wine.Build(t, "build", "../cmd/negotiate")
