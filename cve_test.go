@@ -36,10 +36,9 @@ func eachAttack(t *testing.T, o gsstest.Options, mech gss.OID, steps func(*attac
 				s := start(t, bound, func(s *testServer) { s.before = otherSchemes })
 				provider := gsstest.New(o)
 				provider.SetDefault("")
-				a := &attack{t: t, server: s, creds: map[string]gss.Credential{
-					"alice": as(t, provider, "alice"), "bob": as(t, provider, "bob"), "": nil,
-				}}
+				a := &attack{t: t, server: s}
 				a.client = s.client(t, &Transport{Provider: provider, Mechanism: mech, Opportunistic: opportunistic})
+				a.creds = map[string]gss.Credential{"alice": as(t, provider, "alice"), "bob": as(t, provider, "bob"), "": nil}
 				a.as("alice")
 				if n := s.open.Open(); n != 1 {
 					t.Fatalf("%d connections are alive, want that of alice", n)

@@ -182,6 +182,7 @@ func TestNewLoginClosesOldConnections(t *testing.T) {
 			c := s.client(t, tr)
 			get(t, c, s.URL+"/private")
 			bob := as(t, p, "bob")
+			defer bob.Close()
 			do(t, c, newRequestAs(t, bob, s.URL+"/private"))
 			slow := make(chan error)
 			go func() {

@@ -18,7 +18,7 @@ var LeavesNothing = leavesNothing
 
 // connectionTests are the files whose tests are about connections.
 var connectionTests = []string{
-	"allow", "binding", "bindingchannel", "bindingpolicy", "body", "challenge", "conn", "cve", "handler", "handler_krb5",
+	"allow", "binding", "bindingchannel", "bindingpolicy", "body", "challenge", "conn", "cve", "ending", "handler", "handler_krb5",
 	"identity_cross", "isolation", "leak", "learned", "legs", "mutual", "mutual_krb5", "opportunism", "pool", "proxy_krb5",
 	"proxyforward", "proxylogin", "rejected", "requestsapi", "serverconn", "targethost", "timeout", "transport",
 	"transportlog", "tunnel", "uploads",

@@ -37,6 +37,7 @@ type pool struct {
 	h2     originSet // routes whose last connection was HTTP/2
 	idle   list.List // of *conn, last used in front
 	doomed []*conn   // closed by unlock
+	ends   endings
 }
 
 // host has the connections of one route.
@@ -182,7 +183,7 @@ func (p *pool) idleLimit(c *conn) time.Duration {
 func (p *pool) use(c *conn, want wanted) {
 	p.wake(c)
 	c.users = append(c.users, want.who)
-	c.label(want.who, want.shown)
+	p.own(c, want.who, want.shown)
 }
 
 // mayDial reports whether a connection may be made now, if need be in the place
@@ -221,7 +222,7 @@ func (p *pool) dial(ctx context.Context, h *host, r route, want wanted) (*conn, 
 		p.h2.forget(h.key.String())
 	}
 	h.conns = append(h.conns, c)
-	c.label(want.who, peers{proxy: c.proxied})
+	p.own(c, want.who, peers{proxy: c.proxied})
 	p.use(c, want)
 	p.signalAll(h)
 	p.unlock()
@@ -268,7 +269,7 @@ func (p *pool) label(c *conn, who party, shown peers) bool {
 	if !c.canLabel(who, shown) {
 		return false
 	}
-	c.label(who, shown)
+	p.own(c, who, shown)
 	return true
 }
 
@@ -313,10 +314,16 @@ func (p *pool) follow(now standing) {
 		return
 	}
 	p.now = now
+	p.finish(func(owner party) bool { return owner.outdated(now) })
+}
+
+// finish closes the connections of some owners, those in use after their
+// exchanges. mu is held.
+func (p *pool) finish(whose func(party) bool) {
 	for _, h := range p.hosts {
 		for _, c := range slices.Clone(h.conns) {
 			switch {
-			case !c.owner.outdated(now):
+			case !whose(c.owner):
 			case c.idle != nil:
 				p.remove(c, true)
 			default:
@@ -457,6 +464,7 @@ func (p *pool) remove(c *conn, open bool) {
 	}
 	c.gone = true
 	p.wake(c)
+	p.disown(c)
 	if c.alarm != nil {
 		c.alarm.Stop()
 	}

@@ -209,8 +209,8 @@ func TestIdentitiesNeverCrossAtProxy(t *testing.T) {
 				tr := &Transport{Base: base, Provider: provider, Opportunistic: o,
 					Allow: func(r *http.Request) bool { return r.URL.Path != "/open" }}
 				c := p.through(t, s, tr)
-				creds := map[string]gss.Credential{"alice": as(t, provider, "alice"), "bob": as(t, provider, "bob")}
 				other := s.client(t, &Transport{Base: base, Provider: provider}) // without ProxyNegotiate
+				creds := map[string]gss.Credential{"alice": as(t, provider, "alice"), "bob": as(t, provider, "bob")}
 				known := func(user, path, want string) {
 					req := newRequestAs(t, creds[user], s.at(webHost, path))
 					req.Header.Set("X-Who", user)

@@ -306,15 +306,15 @@ func newRequest(t *testing.T, method, url string, body io.Reader) *http.Request 
 	return req
 }
 
-// as is a credential of p for a user. It is closed at once, which gsstest only
-// counts, so that what the Transport leaves open shows.
+// as is a credential of p for a user, closed with the test. Where that comes after
+// testServer.client it is before the look at what the Transport leaves open.
 func as(t *testing.T, p gss.Provider, user string) gss.Credential {
 	t.Helper()
 	c, err := p.Acquire(t.Context(), gss.CredentialOptions{Name: gss.User(user)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Close()
+	t.Cleanup(func() { c.Close() })
 	return c
 }
 

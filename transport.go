@@ -42,7 +42,8 @@ const DefaultMaxBodyBuffer = 1 << 20
 // MaxIdleConns all (100 where Base sets no limit). IdleConnTimeout bounds how long
 // one may be idle (90 seconds, if it has carried a token and Base sets no limit);
 // those of a default credential, or of another that follows a changing source, are
-// closed when it is seen to stand for somebody else. Base.DisableKeepAlives closes
+// closed when it is seen to stand for somebody else, and those of another one when
+// that is closed, if it tells (gss.CloseNotifier). Base.DisableKeepAlives closes
 // a connection after an exchange, not between its legs. Protocols that were
 // registered with Base.RegisterProtocol for http or https are not used.
 //

@@ -316,7 +316,9 @@ func TestWithCredential(t *testing.T) {
 	leavesNothing(t)
 	s := startServer(t)
 	p := gsstest.New(gsstest.Options{})
-	c := s.client(t, &Transport{Provider: p, Credential: as(t, p, "bob")})
+	tr := &Transport{Provider: p}
+	c := s.client(t, tr)
+	tr.Credential = as(t, p, "bob")
 	if a := get(t, c, s.URL); a.body != "hello bob@EXAMPLE.TEST" {
 		t.Errorf("got %q", a.body)
 	}

@@ -114,6 +114,17 @@ type Resolver interface {
 	Resolve(ctx context.Context) (Credential, error)
 }
 
+// CloseNotifier is a capability of credentials that tell when they are closed, so
+// that what is kept on their account goes with them: connections, for one, that a
+// server takes for theirs.
+type CloseNotifier interface {
+	// OnClose has Close call f once, before it returns. stop calls that off; it
+	// does not wait for an f that is under way. If the credential is closed
+	// already, f is not called, and open is false. Neither OnClose nor stop calls
+	// any f. They may be called concurrently, and stop more than once.
+	OnClose(f func()) (stop func(), open bool)
+}
+
 // Impersonator is a capability of providers by which a service acts in the name
 // of users who have given it nothing, as far as the mechanism's authority allows:
 // in Kerberos S4U2Self and S4U2Proxy, "constrained delegation". service is the

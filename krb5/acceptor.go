@@ -25,7 +25,7 @@ type acceptor struct {
 	named     principal.Name // the service as the ticket names it, unprotected
 	ticket    *openedTicket
 	flags     gss.Flags
-	delegated *login
+	delegated gss.Credential
 	protection
 }
 
@@ -246,7 +246,7 @@ func (c *acceptor) takeDelegation(sum *gssChecksum, auth *krbmsg.Authenticator) 
 		c.p.log.Warn("a delegated credential cannot be used: it has no ticket-granting ticket of the client's realm", "client", auth.Client.String())
 		return nil
 	}
-	c.delegated = l
+	c.delegated = newOwnCredential(l)
 	c.flags |= gss.FlagDelegate
 	return nil
 }
@@ -296,9 +296,7 @@ func (c *acceptor) Info() gss.ContextInfo {
 		info.Flags |= gss.FlagAnonymous
 	}
 	info.Expires = c.ticket.end
-	if c.delegated != nil {
-		info.Delegated = loginCredential{c.delegated}
-	}
+	info.Delegated = c.delegated
 	return info
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/internal/closing"
 	"github.com/go-negotiate/negotiate/internal/etype"
 	"github.com/go-negotiate/negotiate/internal/keytab"
 	"github.com/go-negotiate/negotiate/internal/principal"
@@ -64,6 +65,7 @@ type acceptorCredential struct {
 	want    principal.Name // zero: any; an empty realm: any realm
 	anyHost bool           // only the service of want counts
 	service gss.Credential // with which to go on for clients; nil: not at all
+	notice  *closing.Notice
 }
 
 // Name is the service; zero if it is any of the keytab.
@@ -80,8 +82,15 @@ func (c *acceptorCredential) Usage() gss.Usage {
 // Expires returns the zero time: keys do not expire by themselves.
 func (c *acceptorCredential) Expires() time.Time { return time.Time{} }
 
-// Close does nothing.
-func (c *acceptorCredential) Close() error { return nil }
+// Close only tells of itself.
+func (c *acceptorCredential) Close() error {
+	c.notice.Close()
+	return nil
+}
+
+// OnClose implements [gss.CloseNotifier]. Only one that initiates, too, ends by
+// Close.
+func (c *acceptorCredential) OnClose(f func()) (stop func(), open bool) { return c.notice.OnClose(f) }
 
 // String names the keytab and the service.
 func (c *acceptorCredential) String() string {

@@ -8,6 +8,7 @@ import (
 	"github.com/go-negotiate/negotiate/gss"
 	"github.com/go-negotiate/negotiate/internal/ccache"
 	"github.com/go-negotiate/negotiate/internal/ccache/kcm"
+	"github.com/go-negotiate/negotiate/internal/closing"
 	"github.com/go-negotiate/negotiate/internal/principal"
 )
 
@@ -18,41 +19,41 @@ import (
 // and returns to the cache when its tickets have expired. Errors are *gss.Error,
 // for a name that cannot be understood.
 func (p *Provider) FromCCache(name string) (gss.Credential, error) {
-	c, err := p.fromCCache(name, gss.Name{})
+	from, err := p.cacheSource(name, gss.Name{})
 	if err != nil {
 		return nil, err
 	}
-	return c, nil
+	return &cacheCredential{cacheSource: from}, nil
 }
 
-func (p *Provider) fromCCache(name string, want gss.Name) (*cacheCredential, error) {
-	c := &cacheCredential{p: p, name: name}
-	if name != "" {
-		if _, err := ccache.ParseName(name); err != nil {
-			return nil, noCred("%w", err)
-		}
-	}
-	if !want.IsZero() {
-		var err error
-		if c.want, err = p.clientName(want); err != nil {
-			return nil, err
-		}
-	}
-	return c, nil
-}
-
-// cacheCredential follows a credential cache.
-type cacheCredential struct {
+// cacheSource is a credential cache by its name.
+type cacheSource struct {
 	p    *Provider
 	name string         // "": the default
 	want principal.Name // zero: whoever the cache belongs to
 }
 
+func (p *Provider) cacheSource(name string, want gss.Name) (s cacheSource, err error) {
+	if name != "" {
+		if _, err := ccache.ParseName(name); err != nil {
+			return s, noCred("%w", err)
+		}
+	}
+	s = cacheSource{p: p, name: name}
+	if !want.IsZero() {
+		s.want, err = p.clientName(want)
+	}
+	return s, err
+}
+
+// cacheCredential follows a credential cache.
+type cacheCredential struct {
+	cacheSource
+	notice closing.Notice
+}
+
 // Name is the principal that the cache belongs to now.
 func (c *cacheCredential) Name() gss.Name {
-	if !c.want.IsZero() {
-		return gssName(c.want)
-	}
 	l, err := c.login(context.Background())
 	if err != nil {
 		return gss.Name{}
@@ -72,8 +73,14 @@ func (c *cacheCredential) Expires() time.Time {
 	return l.expires()
 }
 
-// Close does nothing: the provider keeps what was read for the next user.
-func (c *cacheCredential) Close() error { return nil }
+// Close only tells of itself: the provider keeps what was read for the next user.
+func (c *cacheCredential) Close() error {
+	c.notice.Close()
+	return nil
+}
+
+// OnClose implements [gss.CloseNotifier].
+func (c *cacheCredential) OnClose(f func()) (stop func(), open bool) { return c.notice.OnClose(f) }
 
 // String names the cache.
 func (c *cacheCredential) String() string { return "krb5 credential from the cache " + c.label() }
@@ -82,7 +89,7 @@ func (c *cacheCredential) String() string { return "krb5 credential from the cac
 func (c *cacheCredential) GoString() string { return c.String() }
 
 // label is the cache's name as a person knows it.
-func (c *cacheCredential) label() string {
+func (c cacheSource) label() string {
 	if c.name != "" {
 		return c.name
 	}
@@ -106,7 +113,7 @@ func (c *cacheCredential) Resolve(ctx context.Context) (gss.Credential, error) {
 	return loginCredential{l}, nil
 }
 
-func (c *cacheCredential) login(ctx context.Context) (*login, error) {
+func (c cacheSource) login(ctx context.Context) (*login, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}

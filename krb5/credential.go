@@ -6,9 +6,11 @@ import (
 	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/internal/closing"
 )
 
-// loginCredential is a credential that stands for one principal for good.
+// loginCredential is a credential that stands for one principal for good. Those
+// with the same login are the same.
 type loginCredential struct{ login *login }
 
 // Name is the principal.
@@ -38,15 +40,37 @@ func (c loginCredential) String() string {
 // GoString is String, so that %#v shows nothing else either.
 func (c loginCredential) GoString() string { return c.String() }
 
+// ownCredential is a loginCredential that somebody was given to close.
+type ownCredential struct {
+	loginCredential
+	notice closing.Notice
+}
+
+func newOwnCredential(l *login) *ownCredential {
+	return &ownCredential{loginCredential: loginCredential{l}}
+}
+
+// Close is that of loginCredential, and tells of itself.
+func (c *ownCredential) Close() error {
+	err := c.loginCredential.Close()
+	c.notice.Close()
+	return err
+}
+
+// OnClose implements [gss.CloseNotifier].
+func (c *ownCredential) OnClose(f func()) (stop func(), open bool) { return c.notice.OnClose(f) }
+
 // loginOf returns the login behind a credential, nil being the default cache. One
 // of another provider keeps to that one's krb5.conf and KDCs.
 func (p *Provider) loginOf(ctx context.Context, cred gss.Credential) (*login, error) {
 	switch c := cred.(type) {
 	case nil:
-		return (&cacheCredential{p: p}).login(ctx)
+		return cacheSource{p: p}.login(ctx)
 	case *cacheCredential:
 		return c.login(ctx)
 	case loginCredential:
+		return c.login, nil
+	case *ownCredential:
 		return c.login, nil
 	case *acceptorCredential:
 		if c.service != nil {

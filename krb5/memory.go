@@ -21,7 +21,7 @@ func (p *Provider) FromCCacheBytes(b []byte) (gss.Credential, error) {
 	l := newLogin(p, cache.Principal, "the cache "+inMemory)
 	l.offset = p.offsetOf(cache)
 	l.addAll(cache)
-	return loginCredential{l}, nil
+	return newOwnCredential(l), nil
 }
 
 // AcceptorFromKeytabBytes is AcceptorFromKeytab for a keytab that is no file,

@@ -207,11 +207,15 @@ func (p *Provider) Acquire(ctx context.Context, o gss.CredentialOptions) (gss.Cr
 	case o.Keytab != "":
 		return p.fromKeytab(o.Name, o.Keytab)
 	}
-	c, err := p.fromCCache(o.CCache, o.Name)
+	from, err := p.cacheSource(o.CCache, o.Name)
 	if err != nil {
 		return nil, err
 	}
-	return c.Resolve(ctx)
+	l, err := from.login(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return newOwnCredential(l), nil
 }
 
 // checkSources refuses options of which some would have to be ignored.
@@ -282,7 +286,7 @@ func (p *Provider) acceptorOf(cred gss.Credential) (*acceptorCredential, error) 
 		if c.p == p {
 			return c, nil
 		}
-	case *cacheCredential, loginCredential:
+	case *cacheCredential, loginCredential, *ownCredential:
 		return nil, failure(gss.ErrDefectiveCredential, "accept", "%s is for initiating: use AcceptorFromKeytab", c)
 	}
 	return nil, failure(gss.ErrDefectiveCredential, "accept", "the credential (%T) was not made by this provider: use its AcceptorFromKeytab", cred)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/internal/closing"
 	"github.com/go-negotiate/negotiate/internal/kdcclient"
 	"github.com/go-negotiate/negotiate/internal/krbmsg"
 	"github.com/go-negotiate/negotiate/internal/principal"
@@ -104,12 +105,12 @@ func (p *Provider) DelegatingAcceptor(acceptor, service gss.Credential) (gss.Cre
 		return nil, err
 	}
 	switch service.(type) {
-	case *cacheCredential, loginCredential:
+	case *cacheCredential, loginCredential, *ownCredential:
 	default:
 		return nil, failure(gss.ErrDefectiveCredential, "acquire", "the service's credential (%T) is not one for initiating: use FromKeytab", service)
 	}
 	c := *a
-	c.service = service
+	c.service, c.notice = service, new(closing.Notice)
 	return &c, nil
 }
 
@@ -125,11 +126,12 @@ func (c *acceptor) goOn(ctx context.Context) {
 		return
 	}
 	if l := c.ticket.proxy.Load(); l != nil && l.proxy.service == s {
-		c.delegated = l
+		c.delegated = loginCredential{l}
 		return
 	}
-	c.delegated = s.proxyLogin(c.ticket.evidence(), "the ticket with which "+c.ticket.client.String()+" came")
-	c.ticket.proxy.Store(c.delegated)
+	l := s.proxyLogin(c.ticket.evidence(), "the ticket with which "+c.ticket.client.String()+" came")
+	c.delegated = loginCredential{l}
+	c.ticket.proxy.Store(l)
 }
 
 // evidence is the opened ticket as its holder has it.

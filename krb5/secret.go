@@ -101,7 +101,7 @@ type secret interface {
 
 // fromSecret makes a credential that logs in when it is used.
 func (p *Provider) fromSecret(client principal.Name, s secret) gss.Credential {
-	return loginCredential{p.loginWithSecret(client, s)}
+	return newOwnCredential(p.loginWithSecret(client, s))
 }
 
 // logIn gets a ticket-granting ticket with a secret, a forwardable one also where

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/internal/closing"
 )
 
 // credHandle is a credential of the library's, shared by the credential that a
@@ -92,6 +93,7 @@ type credential struct {
 	expires time.Time
 	once    *sync.Once
 	closed  atomic.Bool
+	notice  closing.Notice
 }
 
 // newCredential makes a credential that releases h when it is closed, or found by
@@ -117,8 +119,12 @@ func (c *credential) Expires() time.Time { return c.expires }
 func (c *credential) Close() error {
 	c.closed.Store(true)
 	c.once.Do(c.handle.release)
+	c.notice.Close()
 	return nil
 }
+
+// OnClose implements [gss.CloseNotifier].
+func (c *credential) OnClose(f func()) (stop func(), open bool) { return c.notice.OnClose(f) }
 
 // String names the library, the usage and the principal.
 func (c *credential) String() string {
@@ -205,6 +211,8 @@ type followingCredential struct {
 
 	mu   sync.Mutex
 	last *credential
+
+	notice closing.Notice
 }
 
 // Name is the present principal; zero if the cache cannot be read now.
@@ -228,8 +236,16 @@ func (f *followingCredential) Expires() time.Time {
 	return c.expires
 }
 
-// Close does nothing: the credential holds nothing of its own.
-func (f *followingCredential) Close() error { return nil }
+// Close only tells of itself: the credential holds nothing of its own.
+func (f *followingCredential) Close() error {
+	f.notice.Close()
+	return nil
+}
+
+// OnClose implements [gss.CloseNotifier].
+func (f *followingCredential) OnClose(told func()) (stop func(), open bool) {
+	return f.notice.OnClose(told)
+}
 
 // Resolve implements [gss.Resolver].
 func (f *followingCredential) Resolve(ctx context.Context) (gss.Credential, error) {

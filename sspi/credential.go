@@ -10,6 +10,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/internal/closing"
 )
 
 // Credential is a credential of Windows. It is safe for concurrent use.
@@ -24,6 +25,7 @@ type Credential struct {
 	in, out *heldCredential // by use; nil for none
 	release func()          // of both
 	closed  atomic.Bool
+	notice  closing.Notice
 }
 
 // Acquire implements [gss.Provider]. The zero options take the session of the
@@ -137,8 +139,12 @@ func (c *Credential) Expires() time.Time { return c.expires }
 func (c *Credential) Close() error {
 	c.closed.Store(true)
 	c.release()
+	c.notice.Close()
 	return nil
 }
+
+// OnClose implements [gss.CloseNotifier].
+func (c *Credential) OnClose(f func()) (stop func(), open bool) { return c.notice.OnClose(f) }
 
 // String names the user; it shows no password.
 func (c *Credential) String() string {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/internal/closing"
 )
 
 // credential stands for one principal, or as an acceptor's without a name for
@@ -15,6 +16,7 @@ type credential struct {
 	usage   gss.Usage
 	expires time.Time
 	open    bool // guarded by p.mu
+	notice  closing.Notice
 }
 
 func (c *credential) Name() gss.Name {
@@ -29,8 +31,12 @@ func (c *credential) Expires() time.Time { return c.expires }
 
 func (c *credential) Close() error {
 	c.p.closed(&c.open, credentials)
+	c.notice.Close()
 	return nil
 }
+
+// OnClose implements [gss.CloseNotifier].
+func (c *credential) OnClose(f func()) (stop func(), open bool) { return c.notice.OnClose(f) }
 
 // defaultCredential follows [Provider.SetDefault].
 type defaultCredential struct{ *credential }

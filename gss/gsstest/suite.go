@@ -39,7 +39,7 @@ type Suite struct {
 // Run asserts that a provider does what package gss promises, in subtests of t:
 // contexts with and without mutual authentication, refusal of every kind of
 // wrong token with no identity left behind, channel bindings, delegation,
-// message protection, cancellation and concurrency.
+// message protection, cancellation and concurrency, and credentials that end.
 func Run(t *testing.T, s Suite) {
 	if s.AcceptorProvider == nil {
 		s.AcceptorProvider = s.Provider
@@ -53,6 +53,7 @@ func Run(t *testing.T, s Suite) {
 	}
 	t.Run("default mechanism", func(t *testing.T) { s.testEstablish(t, "") })
 	t.Run("refused options", s.testOptions)
+	t.Run("credential", s.testCredential)
 	for _, m := range mechs {
 		t.Run(m.Describe(), func(t *testing.T) { s.runMech(t, m) })
 	}

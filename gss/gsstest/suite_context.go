@@ -113,11 +113,7 @@ func (s Suite) testDelegation(t *testing.T, mech gss.OID) {
 	if got := second.acceptor.Info().Initiator; got != info.Initiator {
 		t.Errorf("used onward, the delegated credential shows %q, want %q", got, info.Initiator)
 	}
-	for range 2 {
-		if err := info.Delegated.Close(); err != nil {
-			t.Errorf("closing the delegated credential: %v", err)
-		}
-	}
+	checkClose(t, info.Delegated)
 }
 
 func (s Suite) testNoDelegation(t *testing.T, mech gss.OID) {

@@ -17,8 +17,16 @@ import (
 // flawed is a provider with one flaw. Nil fields are without flaw.
 type flawed struct {
 	*gsstest.Provider
+	acquire  func(context.Context, gss.CredentialOptions) (gss.Credential, error)
 	initiate func(context.Context, gss.InitiateOptions) (gss.SecContext, error)
 	accept   func(context.Context, gss.AcceptOptions) (gss.SecContext, error)
+}
+
+func (f *flawed) Acquire(ctx context.Context, o gss.CredentialOptions) (gss.Credential, error) {
+	if f.acquire != nil {
+		return f.acquire(ctx, o)
+	}
+	return f.Provider.Acquire(ctx, o)
 }
 
 func (f *flawed) Initiate(ctx context.Context, o gss.InitiateOptions) (gss.SecContext, error) {
@@ -60,6 +68,11 @@ func (c *flawedContext) Info() gss.ContextInfo {
 	return info
 }
 
+// silent never tells of its end.
+type silent struct{ gss.Credential }
+
+func (silent) OnClose(func()) (stop func(), open bool) { return func() {}, true }
+
 // gullible takes any message and signature.
 type gullible struct{ *flawedContext }
 
@@ -76,6 +89,12 @@ var flaws = map[string]func(*flawed){
 		f.initiate = func(ctx context.Context, o gss.InitiateOptions) (gss.SecContext, error) {
 			o.Mechanism = gss.MechKRB5
 			return f.Provider.Initiate(ctx, o)
+		}
+	},
+	"credential": func(f *flawed) {
+		f.acquire = func(ctx context.Context, o gss.CredentialOptions) (gss.Credential, error) {
+			c, err := f.Provider.Acquire(ctx, o)
+			return silent{c}, err
 		}
 	},
 	"krb5/establish": func(f *flawed) {
