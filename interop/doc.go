@@ -1,6 +1,6 @@
 // Package interop proves the module against real peers: MIT Kerberos, Heimdal,
-// Samba as Active Directory, Apache with mod_auth_gssapi, Squid, curl and
-// Python's clients, and the daemons and the kernel that keep credential caches.
+// Samba as Active Directory, Apache with mod_auth_gssapi, lighttpd, Squid, curl
+// and Python's clients, and the daemons and the kernel that keep credential caches.
 //
 // Everything but this page carries the build tag "interop":
 //
@@ -25,9 +25,9 @@
 //	func TestMain(m *testing.M) { os.Exit(interop.Main(m)) }
 //
 // Tests that change a realm or stop a server take one of their own:
-// NewMIT, NewApache, NewHeimdal, NewSamba, NewSquid and NewAcceptor, a server
-// over MIT's library that checks channel bindings. NewSSSDKCM and NewHeimdalKCM
-// keep credential caches.
+// NewMIT, NewApache, NewHeimdal, NewSamba, NewSquid, NewLighttpd and NewAcceptor,
+// a server over MIT's library that checks channel bindings. NewSSSDKCM and
+// NewHeimdalKCM keep credential caches.
 //
 // # Providers in processes of their own
 //

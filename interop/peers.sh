@@ -6,6 +6,7 @@
 #   interop/peers.sh samba     Samba as an Active Directory domain controller
 #   interop/peers.sh heimdal   Heimdal, unpacked: its packages conflict with MIT's
 #   interop/peers.sh squid     Squid, unpacked: nothing of it runs as a service
+#   interop/peers.sh lighttpd  lighttpd with mod_authn_gssapi, unpacked likewise
 #   interop/peers.sh kcm       sssd-kcm and, unpacked, Heimdal's kcm; keyutils
 #   interop/peers.sh wine      Wine, for the provider of Windows, and its C: drive
 #   interop/peers.sh all       all of them
@@ -28,6 +29,7 @@ heimdal=(heimdal-kdc heimdal-clients libkdc2-heimdal libasn1-8-heimdal libgssapi
 kcm=(sssd-kcm keyutils)
 squid=(squid squid-common squid-langpack libecap3 libltdl7 libnfnetlink0
 	libnetfilter-conntrack3)
+lighttpd=(lighttpd lighttpd-mod-authn-gssapi)
 
 wine=(wine wine64)
 
@@ -108,6 +110,10 @@ for what in "$@"; do
 		install libmnl0
 		unpack squid "${squid[@]}"
 		;;
+	lighttpd)
+		install libnettle8 libpcre2-8-0 libxxhash0
+		unpack lighttpd "${lighttpd[@]}"
+		;;
 	kcm)
 		install "${kcm[@]}"
 		unpack heimdal-kcm heimdal-kcm
@@ -116,9 +122,9 @@ for what in "$@"; do
 		install "${wine[@]}"
 		prefix
 		;;
-	all) "$0" base samba heimdal squid kcm wine ;;
+	all) "$0" base samba heimdal squid lighttpd kcm wine ;;
 	*)
-		echo "$0: no peer is called $what: want base, samba, heimdal, squid, kcm, wine or all" >&2
+		echo "$0: no peer is called $what: want base, samba, heimdal, squid, lighttpd, kcm, wine or all" >&2
 		exit 2
 		;;
 	esac
