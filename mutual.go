@@ -25,7 +25,7 @@ const (
 	// server never asked for authentication. A response of 400 and above without
 	// one is returned without what the server could have said in it: see
 	// Transport.KeepUnverifiedErrors. So is not the 401 of a failed
-	// authentication, which is returned as it is.
+	// authentication, which loses its cookies only.
 	MutualRequired
 )
 

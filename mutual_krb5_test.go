@@ -289,6 +289,55 @@ func TestCookieJar(t *testing.T) {
 	}
 }
 
+// TestCookiesOfRefusals has the jar get cookies of a 401 from servers only that
+// have proved themselves, where a proof is required. Its body is for all to read.
+func TestCookiesOfRefusals(t *testing.T) {
+	negotiate.LeavesNothing(t)
+	for _, tt := range []struct {
+		name   string
+		tr     *negotiate.Transport
+		proved bool // the server knows the client, proves itself and does not want him
+		plain  bool // it does not ask for Negotiate
+		want   int
+	}{
+		{"required", &negotiate.Transport{Mutual: negotiate.MutualRequired}, false, false, 0},
+		{"required, at once", &negotiate.Transport{Mutual: negotiate.MutualRequired, Opportunistic: negotiate.OpportunisticAlways}, false, false, 0},
+		{"required, not asked", &negotiate.Transport{Mutual: negotiate.MutualRequired}, false, true, 0},
+		{"required, proved", &negotiate.Transport{Mutual: negotiate.MutualRequired}, true, false, 1},
+		{"required, kept", &negotiate.Transport{Mutual: negotiate.MutualRequired, KeepUnverifiedErrors: true}, false, false, 1},
+		{"optional", &negotiate.Transport{Mutual: negotiate.MutualOptional}, false, false, 1},
+		{"disabled", &negotiate.Transport{}, false, false, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			p := &peer{acceptor: w.acceptor("HTTP/" + wwwHost), open: true}
+			p.answer = func(rw http.ResponseWriter, r *http.Request, reply []byte) {
+				if !tt.plain {
+					rw.Header().Set("WWW-Authenticate", "Negotiate")
+				}
+				if tt.proved && reply != nil {
+					rw.Header().Set("WWW-Authenticate", bearing(reply))
+				}
+				http.SetCookie(rw, &http.Cookie{Name: "session", Value: "stolen"})
+				rw.WriteHeader(http.StatusUnauthorized)
+				io.WriteString(rw, "not you")
+			}
+			s := w.serve(p)
+			jar, err := cookiejar.New(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := w.client(tt.tr)
+			c.Jar = jar
+			got := w.get(c, s.url)
+			u, _ := url.Parse(s.url)
+			if in := jar.Cookies(u); len(in) != tt.want || got.StatusCode != 401 || got.body != "not you" || got.x.Sanitized {
+				t.Errorf("got %d %q, %+v, and the jar has %v, want %d cookies", got.StatusCode, got.body, got.x, in, tt.want)
+			}
+		})
+	}
+}
+
 // TestRedirectIsVerified does not follow a redirect of somebody who has not
 // proved to be the server, and verifies each hop.
 func TestRedirectIsVerified(t *testing.T) {

@@ -590,7 +590,11 @@ func (n *negotiation) finish(resp *http.Response) (*http.Response, error) {
 
 // checkMutual applies Transport.Mutual to the last response.
 func (n *negotiation) checkMutual(resp *http.Response) error {
-	if n.t.Mutual == MutualDisabled || resp.StatusCode == http.StatusUnauthorized {
+	if n.t.Mutual == MutualDisabled {
+		return nil
+	}
+	if resp.StatusCode == http.StatusUnauthorized {
+		n.stripRefusal(resp)
 		return nil
 	}
 	_, token, err := negotiateChallenge(resp.Header, "WWW-Authenticate")
@@ -620,6 +624,15 @@ func (n *negotiation) checkMutual(resp *http.Response) error {
 		n.ex.Sanitized = true
 	}
 	return nil
+}
+
+// stripRefusal takes the cookies out of a 401 that nothing proves, where
+// MutualRequired wants a proof. The rest of it is for the caller to read.
+func (n *negotiation) stripRefusal(resp *http.Response) {
+	proved := n.session != nil && n.session.mutual()
+	if n.t.Mutual == MutualRequired && !n.t.KeepUnverifiedErrors && !proved {
+		resp.Header.Del("Set-Cookie")
+	}
 }
 
 // missing says why there is no proof.

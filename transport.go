@@ -80,7 +80,8 @@ type Transport struct {
 	Mutual Mutual
 	// KeepUnverifiedErrors, with MutualRequired, returns responses of status 400
 	// and above as they came though nothing proves who sent them. False returns
-	// them with the status, Date and Server only, and sets Exchange.Sanitized.
+	// them with the status, Date and Server only, and sets Exchange.Sanitized; a
+	// 401 is returned without its cookies.
 	KeepUnverifiedErrors bool
 	// Opportunistic says whether a token may go out before a server has asked.
 	// The zero value is OpportunisticNever.

@@ -144,6 +144,14 @@ func sideCases() []sideCase {
 				}
 			}
 
+			if !preemptive {
+				refusal := sideCase{name: "cookie of a 401", URL: "/?cookie401=1", proxy: true, Host: "nobody.bed.test", want: outcome{Status: 401, Cookies: 1}}
+				if mode == "required" {
+					refusal.want, refusal.python, refusal.why = notAlice, &outcome{Status: 401, Cookies: 1}, "Cookies of a 401, with `REQUIRED`"
+				}
+				add(refusal)
+			}
+
 			failures := []sideCase{
 				{name: "wrong hostname_override", URL: "/", Host: "nobody.bed.test", want: notAlice},
 				{name: "wrong service", URL: "/", Service: "nosuchservice", want: notAlice},
@@ -424,6 +432,9 @@ func middleman(t *testing.T, apache *interop.Apache) string {
 		Transport: base,
 		ModifyResponse: func(resp *http.Response) error {
 			q := resp.Request.URL.Query()
+			if q.Has("cookie401") && resp.StatusCode == http.StatusUnauthorized {
+				resp.Header.Set("Set-Cookie", "c=v; path=/")
+			}
 			_, text, ok := strings.Cut(resp.Header.Get("WWW-Authenticate"), " ")
 			if !ok {
 				return nil // not yet authenticated
