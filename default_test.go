@@ -3,6 +3,7 @@ package negotiate_test
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -43,6 +44,28 @@ func TestZeroValues(t *testing.T) {
 	}
 	if n := kdc.Requests().TGS; n != 1 {
 		t.Errorf("three requests cost %d TGS-REQs, want 1", n)
+	}
+}
+
+// TestDefaultProviderLogs has the Transport's logger tell of the tickets, too.
+func TestDefaultProviderLogs(t *testing.T) {
+	kdc := krbtest.NewKDC(t)
+	kdc.AddPrincipal("alice", "")
+	kdc.AddService("HTTP/127.0.0.1")
+	t.Setenv("KRB5_CONFIG", kdc.ConfigPath())
+	t.Setenv("KRB5CCNAME", kdc.CCache("alice"))
+	server := httptest.NewServer(&negotiate.Handler{Provider: kdc.Acceptor("HTTP/127.0.0.1"), Next: http.NotFoundHandler()})
+	defer server.Close()
+	var log lockedBuffer
+	transport := &negotiate.Transport{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	defer transport.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: transport}).Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if got := log.String(); !strings.Contains(got, "using a ticket") || !strings.Contains(got, "HTTP/127.0.0.1@KRB.TEST") {
+		t.Errorf("the log tells nothing of the ticket:\n%s", got)
 	}
 }
 
