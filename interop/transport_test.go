@@ -139,6 +139,45 @@ func TestTransportOpportunistic(t *testing.T) {
 	})
 }
 
+// TestTransportLearned has Apache's log tell the round trips of a client that learns
+// who asks, and that a page which is open to all gets a token of an origin only that
+// has asked.
+func TestTransportLearned(t *testing.T) {
+	leavesNothing(t)
+	setup := func(tr *negotiate.Transport) {
+		tr.Opportunistic, tr.Mutual = negotiate.OpportunisticLearned, negotiate.MutualOptional
+	}
+	eachScheme(t, setup, func(t *testing.T, s *session, base, _ string) {
+		query := "?" + s.bed.KDC.Unique()
+		const n = 4
+		for i := range n {
+			s.transport.CloseIdleConnections() // what was learned is not the connection's
+			page, _, x := s.get(t, base+"/"+query)
+			if !strings.Contains(page, "You are "+alice+".") || x.Opportunistic != (i > 0) || !x.MutualVerified {
+				t.Errorf("request %d: got %q, %+v", i, page, x)
+			}
+		}
+		other := s.bed.Apache.HTTP // another port, which has asked for nothing
+		if base == other {
+			other = s.bed.Apache.HTTPS
+		}
+		open := "?" + s.bed.KDC.Unique()
+		s.get(t, other+interop.PathAnonymous+open)
+		log := s.bed.Apache.Accesses(t, query, n+1)
+		for i, a := range log {
+			if a.Token != (i > 0) {
+				t.Errorf("request %d had a token: %t", i, a.Token)
+			}
+		}
+		if len(log) != n+1 {
+			t.Errorf("%d requests cost %d round trips, want %d", n, len(log), n+1)
+		}
+		if log := s.bed.Apache.Accesses(t, open, 1); len(log) != 1 || log[0].Token {
+			t.Errorf("an origin that did not ask saw %+v", log)
+		}
+	})
+}
+
 func TestTransportRawKRB5(t *testing.T) {
 	leavesNothing(t)
 	eachScheme(t, func(tr *negotiate.Transport) { tr.Mechanism, tr.Mutual = gss.MechKRB5, negotiate.MutualRequired }, func(t *testing.T, s *session, base, _ string) {
