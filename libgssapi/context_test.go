@@ -1,7 +1,9 @@
 package libgssapi
 
 import (
+	"math"
 	"testing"
+	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
 )
@@ -74,6 +76,28 @@ func TestVersions(t *testing.T) {
 	for text, want := range map[string]string{"Heimdal 7.8.0": "7.8.0", "Heimdal 7.99.1git": "7.99.1", "other": ""} {
 		if got := heimdalVersion(text); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+// A status that is printed stays as it is: several goroutines may print one error.
+func TestStatusStays(t *testing.T) {
+	s := &Status{Major: []string{"The token was malformed. "}}
+	if got, want := s.Error(), "The token was malformed"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := s.Major[0], "The token was malformed. "; got != want {
+		t.Errorf("printed, the status has %q, want %q", got, want)
+	}
+}
+
+func TestSeconds(t *testing.T) {
+	for d, want := range map[time.Duration]uint32{
+		-1: 0, 0: 0, 1: 1, time.Second: 1, time.Second + 1: 2,
+		indefinite * time.Second: indefinite, math.MaxInt64: indefinite,
+	} {
+		if got := seconds(d); got != want {
+			t.Errorf("%s are %d seconds, want %d", d, got, want)
 		}
 	}
 }

@@ -190,7 +190,7 @@ func seconds(d time.Duration) uint32 {
 	if d <= 0 {
 		return 0
 	}
-	return uint32(min((d+time.Second-1)/time.Second, indefinite))
+	return uint32(min((d-1)/time.Second+1, indefinite))
 }
 
 // FromCCache returns a credential that follows a credential cache, such as

@@ -21,7 +21,7 @@ type Status struct {
 
 // Error joins the texts, the mechanism's own last.
 func (s *Status) Error() string {
-	texts := append(s.Major[:len(s.Major):len(s.Major)], s.Minor...)
+	texts := slices.Concat(s.Major, s.Minor)
 	for i, t := range texts {
 		texts[i] = strings.TrimRight(t, ". \n")
 	}
