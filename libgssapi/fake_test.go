@@ -180,3 +180,26 @@ func TestResolvedAndClosed(t *testing.T) {
 	}
 	c.release()
 }
+
+// A credential that follows a cache tells when it is closed; what it was resolved
+// to ends by itself.
+func TestFollowingTellsOfItsEnd(t *testing.T) {
+	c := newProvider(new(fakeLibrary).library()).FromCCache("")
+	told := 0
+	if _, open := c.(gss.CloseNotifier).OnClose(func() { told++ }); !open {
+		t.Error("the credential is closed before it is")
+	}
+	resolved, err := c.(gss.Resolver).Resolve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	resolved.Close()
+	if told != 0 {
+		t.Error("the credential has told of the end of what it was resolved to")
+	}
+	c.Close()
+	c.Close()
+	if told != 1 {
+		t.Errorf("the credential has told of its end %d times, want once", told)
+	}
+}
