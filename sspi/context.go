@@ -24,6 +24,7 @@ type secContext struct {
 	held      *heldContext
 
 	received bool // a token of the peer was taken
+	unbound  bool // as in contextResult, of any leg
 	done     bool
 	dead     bool
 	info     gss.ContextInfo
@@ -155,6 +156,10 @@ func (c *secContext) step(ctx context.Context, in []byte) (out []byte, done bool
 		return nil, false, ended(c.op(), err)
 	}
 	c.call.ctx = r.ctx
+	if r.unbound {
+		c.unbound = true
+		c.call.request |= ascAllowMissingBindings
+	}
 	c.received = c.received || in != nil
 	if r.status != secOK && r.status != secContinueNeeded {
 		return c.refused(r)
@@ -265,7 +270,7 @@ func (c *secContext) finish(r contextResult) error {
 		info.Flags = acceptorFlags(r.attrs)
 		info.Acceptor = serviceName(server)
 	}
-	if !c.initiator && c.call.bindings != nil && !r.unbound {
+	if !c.initiator && c.call.bindings != nil && !c.unbound {
 		info.Flags |= gss.FlagChannelBound
 	}
 	c.takeDelegated(&info, r.ctx)

@@ -329,6 +329,56 @@ func TestCloseDuringCall(t *testing.T) {
 	}
 }
 
+// slowSystem is a system that takes two tokens of a client without bindings.
+type slowSystem struct {
+	*fakeSystem
+	requests []uint32
+}
+
+func (s *slowSystem) accept(c contextCall) contextResult {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = append(s.requests, c.request)
+	r := contextResult{ctx: c.ctx, out: []byte("reply")}
+	switch {
+	case c.ctx != handle{}: // it has looked at the bindings
+	case c.request&ascAllowMissingBindings == 0:
+		r.status = secBadBindings
+	default:
+		r.ctx = s.newHandle()
+		s.contexts[r.ctx] = new(fakeContext)
+		r.status = secContinueNeeded
+	}
+	return r
+}
+
+func (s *slowSystem) names(handle) (client, server string, _ status) {
+	return s.session, "HTTP/web.krb.test@KRB.TEST", secOK
+}
+
+// TestUnboundInTwoLegs has a client without bindings come to an acceptor that has
+// some, and send two tokens: what the first has shown holds in the end.
+func TestUnboundInTwoLegs(t *testing.T) {
+	s := &slowSystem{fakeSystem: newFake(t)}
+	p, err := newProvider(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sc := await(t, p, gss.AcceptOptions{ChannelBindings: &gss.ChannelBindings{ApplicationData: []byte("tls-server-end-point:x")}})
+	for i, last := range []bool{false, true} {
+		if _, done, err := sc.Step(t.Context(), []byte("token")); done != last || err != nil {
+			t.Fatalf("token %d: done %t, %v", i+1, done, err)
+		}
+	}
+	if got := sc.Info(); got.Flags.Has(gss.FlagChannelBound) || got.Initiator.Value != s.session {
+		t.Errorf("got %+v, want %s without FlagChannelBound", got, s.session)
+	}
+	const missing = acceptorRequest | ascAllowMissingBindings
+	if want := []uint32{acceptorRequest, missing, missing}; !slices.Equal(s.requests, want) {
+		t.Errorf("the requests are %#x, want %#x", s.requests, want)
+	}
+}
+
 func waitFor(t *testing.T, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !done(); runtime.Gosched() {
