@@ -247,6 +247,10 @@ func (c *secContext) refused(r contextResult) ([]byte, bool, error) {
 
 // finish describes the context.
 func (c *secContext) finish(r contextResult) error {
+	if !c.held.begin() {
+		return ended(c.op(), errClosed)
+	}
+	defer c.held.end()
 	sys := c.held.sys
 	info := gss.ContextInfo{Mechanism: c.mech, Expires: localTime(r.expires, time.Local)}
 	if pkg, s := sys.negotiated(r.ctx); s == secOK {

@@ -34,6 +34,7 @@ type fakeSystem struct {
 	blocking chan struct{}
 	entered  chan struct{}
 	signing  func() // called by sign
+	naming   func() // called by names
 
 	mu        sync.Mutex
 	next      uintptr
@@ -300,6 +301,9 @@ func (f *fakeSystem) get(h handle) *fakeContext {
 }
 
 func (f *fakeSystem) names(h handle) (client, server string, s status) {
+	if f.naming != nil {
+		f.naming()
+	}
 	if f.unnamed {
 		return "", "", secUnsupported
 	}

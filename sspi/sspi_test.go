@@ -329,6 +329,27 @@ func TestCloseDuringCall(t *testing.T) {
 	}
 }
 
+// TestCloseWhileFinishing closes a context while it is asked for its names: it is
+// deleted afterwards.
+func TestCloseWhileFinishing(t *testing.T) {
+	f := newFake(t)
+	sc := begin(t, f.provider(), gss.InitiateOptions{}).(*secContext)
+	f.naming = func() {
+		sc.held.close() // what Close does, without its own state
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if len(f.contexts) != 1 || len(f.creds) != 1 {
+			t.Error("the context was deleted while its names were asked for")
+		}
+	}
+	if _, _, err := sc.Step(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+	if len(f.contexts) != 0 || len(f.creds) != 0 {
+		t.Errorf("%d contexts and %d credentials are left", len(f.contexts), len(f.creds))
+	}
+}
+
 // slowSystem is a system that takes two tokens of a client without bindings.
 type slowSystem struct {
 	*fakeSystem
