@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"time"
@@ -69,6 +70,11 @@ func (p *Provider) storeFor(ctx context.Context, label string, client principal.
 // since they are valid still. A cache that has got a better one meanwhile, or
 // belongs to somebody else, is left alone.
 func (l *login) writeTGT(ctx context.Context, t *kdcclient.Ticket) error {
+	if !t.Client.Equal(l.client) {
+		// In a cache of l.client nobody would find it, and in one of t.Client
+		// nobody would find the keys that it came by.
+		return fmt.Errorf("it is %s's, as the KDC calls %s: have the keytab name that, for a cache", t.Client, l.client)
+	}
 	store, err := l.writeStore(ctx)
 	if err != nil {
 		return err
