@@ -24,6 +24,7 @@ func TestShortTickets(t *testing.T) {
 	kdc := interop.NewMIT(t, interop.MITOptions{})
 	kdc.AddPrincipal(t, "alice", interop.PrincipalOptions{Password: interop.AlicePassword})
 	apache := interop.NewApache(t, interop.ApacheOptions{KDC: kdc})
+	keytab := kdc.Keytab(t, "alice")
 	config := kdc.ConfigWith(t, "ticket_lifetime = 4s", "clockskew = 1", "udp_preference_limit = 1")
 	for _, test := range []struct {
 		name       string
@@ -32,6 +33,9 @@ func TestShortTickets(t *testing.T) {
 	}{
 		{"password", func(p *krb5.Provider) (gss.Credential, error) {
 			return p.FromPassword("alice", interop.AlicePassword)
+		}, 2},
+		{"keytab", func(p *krb5.Provider) (gss.Credential, error) {
+			return p.FromKeytab("", keytab)
 		}, 2},
 		{"renewable", func(p *krb5.Provider) (gss.Credential, error) {
 			return p.FromCCache(kdc.Kinit(t, interop.KinitOptions{

@@ -3,7 +3,10 @@
 package interop_test
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/go-negotiate/negotiate/interop"
@@ -11,28 +14,78 @@ import (
 
 var suiteNames = []string{"web", "trusted", "second"}
 
-func TestSuiteMIT(t *testing.T) {
-	leavesNothing(t)
-	kdc := interop.NewMIT(t, interop.MITOptions{Realm: "MIT.TEST"})
+// newMITSuite starts a realm of users and one of services, which may be the same.
+func newMITSuite(t *testing.T, users, services string) (kdc *interop.MIT, r *suiteRealm) {
+	t.Helper()
+	kdc = interop.NewMIT(t, interop.MITOptions{Realm: users})
 	kdc.AddPrincipal(t, "alice", interop.PrincipalOptions{Password: suitePassword})
-	for _, name := range suiteNames {
-		kdc.AddPrincipal(t, "HTTP/"+name+".mit.test", interop.PrincipalOptions{})
+	away := kdc
+	if services != users {
+		away = interop.NewMIT(t, interop.MITOptions{Realm: services})
+		interop.Trust(t, kdc, away)
+		kdc.Admin(t, "modprinc", "+ok_as_delegate", "krbtgt/"+services+"@"+users)
 	}
-	kdc.Admin(t, "modprinc", "+ok_as_delegate", "HTTP/trusted.mit.test")
-	r := &suiteRealm{
-		realm: kdc.Realm, config: kdc.Config, addr: kdc.Addr,
+	r = &suiteRealm{
+		realm: kdc.Realm, hosts: away.Domain, config: kdc.Config, addr: kdc.Addr,
 		kinit: func(t *testing.T, user, password string) string {
 			return kdc.Kinit(t, interop.KinitOptions{Principal: user, Password: password, Forwardable: true})
 		},
-		keytab:   func(t *testing.T, principal string) string { return kdc.Keytab(t, principal) },
+		keytab: func(t *testing.T, principal string) string {
+			if strings.HasPrefix(principal, "HTTP/") {
+				return away.Keytab(t, principal)
+			}
+			return kdc.Keytab(t, principal)
+		},
 		enctypes: map[string]string{},
 	}
+	for _, name := range suiteNames {
+		away.AddPrincipal(t, r.spn(name), interop.PrincipalOptions{})
+	}
+	away.Admin(t, "modprinc", "+ok_as_delegate", r.spn("trusted"))
 	for _, enctype := range []string{interop.AES256SHA1, interop.AES128SHA1, interop.AES256SHA2, interop.AES128SHA2} {
 		r.enctypes[enctype] = kdc.Unique()
-		kdc.AddPrincipal(t, r.spn(r.enctypes[enctype]), interop.PrincipalOptions{Enctypes: []string{enctype}})
+		away.AddPrincipal(t, r.spn(r.enctypes[enctype]), interop.PrincipalOptions{Enctypes: []string{enctype}})
 	}
+	return kdc, r
+}
+
+func TestSuiteMIT(t *testing.T) {
+	leavesNothing(t)
+	kdc, r := newMITSuite(t, "MIT.TEST", "MIT.TEST")
 	clientSuite(t, r)
 	t.Run("impersonation", func(t *testing.T) { mitImpersonation(t, kdc, r) })
+}
+
+// TestSuiteTwoRealms has the users in one realm and the services in another.
+func TestSuiteTwoRealms(t *testing.T) {
+	leavesNothing(t)
+	_, r := newMITSuite(t, "USERS.TEST", "SERVICES.TEST")
+	clientSuite(t, r)
+}
+
+// TestSuiteCaches has the tickets of kinit where daemons and the kernel keep them.
+func TestSuiteCaches(t *testing.T) {
+	leavesNothing(t)
+	kdc, r := newMITSuite(t, "MIT.TEST", "MIT.TEST")
+	suite := func(ccache string, settings func(*testing.T) []string) func(*testing.T) {
+		return func(t *testing.T) {
+			t.Setenv("KRB5CCNAME", "")
+			in := *r
+			in.config = kdc.ConfigWith(t, append(settings(t), "default_ccache_name = "+ccache)...)
+			in.kinit = func(t *testing.T, user, password string) string {
+				kdc.Kinit(t, interop.KinitOptions{Principal: user, Password: password, Forwardable: true, Config: in.config, Default: true})
+				return ccache
+			}
+			defer kdc.Tool(t, in.config, "kdestroy", "-A")
+			clientSuite(t, &in)
+		}
+	}
+	for _, daemon := range daemons {
+		t.Run("KCM of "+daemon.name, suite("KCM:", func(t *testing.T) []string { return []string{"kcm_socket = " + daemon.start(t).Socket} }))
+	}
+	for _, keyring := range []string{"user", "session"} {
+		t.Run("KEYRING of the "+keyring, suite(fmt.Sprintf("KEYRING:%s:negotiate-suite-%d", keyring, os.Getpid()), func(*testing.T) []string { return nil }))
+	}
 }
 
 func TestSuiteHeimdal(t *testing.T) {
