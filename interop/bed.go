@@ -39,7 +39,7 @@ func Shared(tb testing.TB) *Bed {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.bed == nil && shared.err == nil {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
 		shared.bed, shared.err = startBed(ctx)
 	}

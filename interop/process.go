@@ -19,12 +19,13 @@ import (
 
 const (
 	// startTimeout is how long a peer may take until it answers. It is only
-	// reached when the peer is broken.
-	startTimeout = 60 * time.Second
+	// reached when the peer is broken, also on a machine with much else to do.
+	startTimeout = 3 * time.Minute
 	// stopTimeout is how long a peer may take to end by itself.
 	stopTimeout = 5 * time.Second
-	// runTimeout bounds one command, such as kinit or curl.
-	runTimeout = 60 * time.Second
+	// runTimeout bounds one command, such as kinit or curl. To provision a domain
+	// of Samba takes a minute on a busy machine.
+	runTimeout = 5 * time.Minute
 )
 
 // sbinDirs hold daemons; an ordinary user's PATH leaves them out.
