@@ -176,8 +176,10 @@ func (p *Provider) loginFromCache(cache *ccache.Cache, store ccache.Store, label
 
 // addAll files the tickets of a cache.
 func (l *login) addAll(cache *ccache.Cache) {
+	rc4 := false
 	for i := range cache.Creds {
 		c := &cache.Creds[i]
+		rc4 = rc4 || l.isOwnTGT(c) && l.p.forbidden(c.KeyType)
 		if c.IsSKey || !l.p.permitted(c.KeyType) || !c.Client.Equal(l.client) {
 			continue
 		}
@@ -186,6 +188,7 @@ func (l *login) addAll(cache *ccache.Cache) {
 			l.addKnown(t)
 		}
 	}
+	l.hasRC4.Store(rc4)
 }
 
 // addKnown files a ticket under the names by which it may be asked for. Of

@@ -47,7 +47,11 @@ func (s *keytabSecret) etypes() ([]int32, error) {
 			ids = append(ids, id)
 		}
 	}
-	if len(ids) == 0 {
+	isRC4 := func(e keytab.Entry) bool { return e.KeyType == int32(etype.RC4HMAC) }
+	switch {
+	case len(ids) == 0 && slices.ContainsFunc(newest, isRC4):
+		return nil, fmt.Errorf("%s has no key of %s of a permitted encryption type, only %s: %s; then export the keytab again", s, s.client, etype.RC4HMAC, needsAES(s.client))
+	case len(ids) == 0:
 		return nil, fmt.Errorf("%s has no key of %s of a permitted encryption type: export it again, or mend permitted_enctypes in krb5.conf", s, s.client)
 	}
 	return ids, nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-negotiate/negotiate/gss"
 	"github.com/go-negotiate/negotiate/internal/ccache"
+	"github.com/go-negotiate/negotiate/internal/etype"
 	"github.com/go-negotiate/negotiate/internal/kdcclient"
 	"github.com/go-negotiate/negotiate/internal/krbmsg"
 	"github.com/go-negotiate/negotiate/internal/principal"
@@ -45,6 +46,10 @@ type login struct {
 	forwardable atomic.Bool
 	// askedForwardable is the last ticket that was asked for as a forwardable one.
 	askedForwardable atomic.Pointer[kdcclient.Ticket]
+
+	// hasRC4 says that the cache has a ticket-granting ticket that is passed over,
+	// since its key is of that type.
+	hasRC4 atomic.Bool
 
 	// lastTime is that of the newest authenticator, in microseconds.
 	lastTime atomic.Int64
@@ -345,6 +350,10 @@ func (l *login) noTGT(last *kdcclient.Ticket) error {
 	if services := l.services(3); len(services) > 0 {
 		return noCred("%s has for %s no ticket-granting ticket of realm %s, only tickets for %s: run kinit",
 			l.source, l.client, l.client.Realm, strings.Join(services, ", "))
+	}
+	if l.hasRC4.Load() {
+		return noCred("%s has for %s no ticket of a permitted encryption type, but one with a key of type %s: run kinit with a krb5.conf that permits AES; if that does not help, %s",
+			l.source, l.client, etype.RC4HMAC, needsAES(l.client))
 	}
 	return noCred("%s has for %s no ticket of a permitted encryption type: run kinit", l.source, l.client)
 }

@@ -175,6 +175,15 @@ func TestWeakCrypto(t *testing.T) {
 		} else if err != nil {
 			t.Errorf("%q: %v", setting, err)
 		}
+		if c, err = p.FromKeytab("old", kdc.Keytab("old")); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = initiate(t.Context(), t, p, gss.InitiateOptions{Credential: c})
+		if !works {
+			wantError(t, err, []error{gss.ErrNoCred}, "the keytab", "only arcfour-hmac", "give the account of old@KRB.TEST AES keys", "allow_weak_crypto = true")
+		} else if err != nil {
+			t.Errorf("by a keytab, %q: %v", setting, err)
+		}
 	}
 }
 
