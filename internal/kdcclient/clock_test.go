@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-negotiate/negotiate/internal/kdc"
 	"github.com/go-negotiate/negotiate/internal/kdcclient"
 	"github.com/go-negotiate/negotiate/internal/krbmsg"
 	"github.com/go-negotiate/negotiate/internal/principal"
@@ -125,6 +126,32 @@ func TestForgedTime(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if k.set != 0 || len(w.sent) != 4 {
+		t.Errorf("the clock was set %d times, in %d requests", k.set, len(w.sent))
+	}
+}
+
+// The KDC of another realm gets the time that it wants to see, and does not set
+// the clock, by which the client's own tickets are judged.
+func TestOtherRealmsTime(t *testing.T) {
+	w := realmA(t)
+	b, err := kdc.New(kdc.Options{Realm: "B.TEST", Now: func() time.Time { return time.Now().Add(3 * time.Hour) }})
+	if err == nil {
+		err = errors.Join(b.Add(kdc.Entry{Name: "HTTP/web.b.test"}), kdc.Trust(w.realms["A.TEST"], b))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.realms["B.TEST"] = b
+	r := kdcclient.TGSRequest{TGT: tgt(t, w), Server: principal.Service("", "HTTP", "web.b.test"), ETypes: allTypes, Options: krbmsg.OptCanonicalize}
+	k := new(clock)
+	c := k.of(w.client())
+	if r.TGT, err = c.TGS(t.Context(), r); err != nil || !r.TGT.Server.IsTGS() {
+		t.Fatalf("got %v, %v; want a referral", r.TGT, err)
+	}
+	if got, err := c.TGS(t.Context(), r); err != nil || got.Server.String() != "HTTP/web.b.test@B.TEST" {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if k.set != 0 || len(w.sent) != 5 {
 		t.Errorf("the clock was set %d times, in %d requests", k.set, len(w.sent))
 	}
 }
