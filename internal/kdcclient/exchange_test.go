@@ -481,6 +481,10 @@ func TestTGSOfMadKDC(t *testing.T) {
 		text   string // of the error; "": it is taken
 	}{
 		{"as it is", func(*krbmsg.KDCRep, *krbmsg.EncKDCRepPart) {}, ""},
+		{"another realm", func(r *krbmsg.KDCRep, p *krbmsg.EncKDCRepPart) {
+			p.Server.Realm = "B.TEST"
+			r.Ticket = krbmsg.Ticket{Server: p.Server, Enc: r.Ticket.Enc}
+		}, "it is of realm B.TEST, and realm A.TEST was asked"},
 		{"nonce", func(_ *krbmsg.KDCRep, p *krbmsg.EncKDCRepPart) { p.Nonce++ }, "nonce"},
 		{"another service", func(r *krbmsg.KDCRep, p *krbmsg.EncKDCRepPart) {
 			p.Server = evil
@@ -507,6 +511,20 @@ func TestTGSOfMadKDC(t *testing.T) {
 				t.Errorf("got %v, %v, want ErrBadReply with %q", got, err, test.text)
 			}
 		})
+	}
+}
+
+// Nobody vouches for an error: a client that has not asked to be sent on is not
+// sent on to another realm.
+func TestASForgedReferral(t *testing.T) {
+	w := realmA(t)
+	w.realms["B.TEST"] = newRealm(t, "B.TEST")
+	w.reply = func([]byte) []byte {
+		e := krbmsg.KRBError{Code: krbmsg.ErrWrongRealm, ServerTime: time.Now(), Client: principal.New("B.TEST", "alice"), Server: principal.TGS("A.TEST", "A.TEST")}
+		return e.Append(nil)
+	}
+	if _, err := w.client().AS(t.Context(), asRequest("alice")); !errors.Is(err, krbmsg.ErrWrongRealm) || len(w.sent) != 1 {
+		t.Errorf("got %v after %d requests", err, len(w.sent))
 	}
 }
 
