@@ -2,13 +2,13 @@ package negotiate
 
 import "github.com/go-negotiate/negotiate/gss"
 
-// endings are the credentials that own connections of a pool and tell when they
-// are closed, by identity.source.
-type endings map[any]*ending
+// holdings are the connections of a pool that are somebody's, by identity.source,
+// so that what concerns one source looks at none of the others'.
+type holdings map[any]*holding
 
-type ending struct {
-	conns int // of the credential; one that leads through a proxy may count twice
-	stop  func()
+type holding struct {
+	conns map[*conn]struct{}
+	stop  func() // nil if the source does not tell when it is closed
 }
 
 // own makes c who's, as far as tokens are about to be shown. A connection of a
@@ -25,40 +25,42 @@ func (p *pool) own(c *conn, who party, shown peers) {
 }
 
 func (p *pool) attach(c *conn, id identity) {
-	cred, ok := id.source.(gss.CloseNotifier)
-	if !ok || c.gone {
+	if id.alone != nil || c.gone {
 		return
 	}
-	e := p.ends[id.source]
-	if e == nil {
-		stop, open := cred.OnClose(func() { p.end(id.source) })
-		if !open {
-			c.once = true
-			return
+	h := p.held[id.source]
+	if h == nil {
+		h = &holding{conns: make(map[*conn]struct{})}
+		if cred, ok := id.source.(gss.CloseNotifier); ok {
+			var open bool
+			if h.stop, open = cred.OnClose(func() { p.end(id.source) }); !open {
+				c.once = true
+				return
+			}
 		}
-		if p.ends == nil {
-			p.ends = make(endings)
-		}
-		e = &ending{stop: stop}
-		p.ends[id.source] = e
+		p.held[id.source] = h
 	}
-	e.conns++
+	h.conns[c] = struct{}{}
 }
 
 // disown is for a connection that leaves the pool. mu is held.
 func (p *pool) disown(c *conn) {
-	p.detach(c.owner.server)
-	p.detach(c.owner.proxy)
+	p.detach(c, c.owner.server)
+	p.detach(c, c.owner.proxy)
 }
 
-func (p *pool) detach(id identity) {
-	e := p.ends[id.source]
-	if e == nil {
+func (p *pool) detach(c *conn, id identity) {
+	h := p.held[id.source]
+	if h == nil {
 		return
 	}
-	if e.conns--; e.conns == 0 {
-		delete(p.ends, id.source)
-		e.stop()
+	delete(h.conns, c)
+	if len(h.conns) > 0 {
+		return
+	}
+	delete(p.held, id.source)
+	if h.stop != nil {
+		h.stop()
 	}
 }
 
@@ -66,6 +68,12 @@ func (p *pool) detach(id identity) {
 func (p *pool) end(source any) {
 	p.mu.Lock()
 	defer p.unlock()
-	delete(p.ends, source)
-	p.finish(func(owner party) bool { return owner.server.source == source || owner.proxy.source == source })
+	h := p.held[source]
+	if h == nil {
+		return
+	}
+	delete(p.held, source)
+	for c := range h.conns {
+		p.finish(c)
+	}
 }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptrace"
+	"net/url"
 	"sync"
 	"testing"
 
@@ -34,7 +37,13 @@ func watched(tr *Transport) int {
 	p := tr.state().pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.ends)
+	n := 0
+	for _, h := range p.held {
+		if h.stop != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // TestConnectionsGoWithTheCredential closes a credential while some of its
@@ -139,36 +148,186 @@ func TestConnectionsGoWithTheProxyCredential(t *testing.T) {
 	}
 }
 
-// TestCredentialIsClosedUnderLoad has credentials come and go beside requests that
-// are made with them. None is left with a connection, and none fails.
+// TestCredentialIsClosedUnderLoad has credentials of several users come and go
+// beside requests that are made with them, and beside requests of nobody. None is
+// left with a connection, none fails, and none is served as another.
 func TestCredentialIsClosedUnderLoad(t *testing.T) {
 	leavesNothing(t)
-	s := startServer(t, func(s *testServer) { s.bound = true })
-	p := gsstest.New(gsstest.Options{})
-	tr := &Transport{Provider: p}
-	c := s.client(t, tr)
-	var load sync.WaitGroup
-	for range 8 {
-		load.Go(func() {
-			for range 20 {
-				cred := as(t, p, "alice")
-				var users sync.WaitGroup
-				for range 3 {
-					users.Go(func() {
-						if a, err := do(t, c, newRequestAs(t, cred, s.URL+"/private")); err != nil || a.StatusCode != 200 {
-							t.Errorf("got %+v, %v", a.Response, err)
-						}
-					})
+	for _, limit := range []int{0, 2} {
+		eachServer(t, func(t *testing.T, s *testServer) {
+			p := gsstest.New(gsstest.Options{})
+			base := s.base(t)
+			base.MaxConnsPerHost = limit // so that some wait for their turn
+			tr := &Transport{Base: base, Provider: p}
+			c := s.client(t, tr)
+			ask := func(cred gss.Credential, path, want string) {
+				a, err := do(t, c, newRequestAs(t, cred, s.URL+path))
+				if err != nil || a.StatusCode != 200 || a.Header.Get("X-User") != want {
+					t.Errorf("want a response to %q, got %+v, %v", want, a.Response, err)
 				}
-				cred.Close()
-				users.Wait()
 			}
+			var load sync.WaitGroup
+			for i := range 8 {
+				load.Go(func() {
+					for j := range 6 {
+						user := []string{"alice", "bob"}[(i+j)%2]
+						cred := as(t, p, user)
+						var users sync.WaitGroup
+						for range 3 {
+							users.Go(func() { ask(cred, "/private", user+"@EXAMPLE.TEST") })
+						}
+						users.Go(func() { ask(nil, "/open", "") })
+						cred.Close()
+						users.Wait()
+					}
+				})
+			}
+			load.Wait()
+			waitFor(t, func() bool { return held(tr) == 0 })
+			if n := watched(tr); n != 0 {
+				t.Errorf("%d credentials would tell of their end", n)
+			}
+			tr.CloseIdleConnections()
+			assertPoolEmpty(t, tr)
 		})
 	}
-	load.Wait()
-	waitFor(t, func() bool { _, all := idleOf(tr, nil); return all == 0 })
-	if n := watched(tr); n != 0 {
-		t.Errorf("%d credentials would tell of their end", n)
+}
+
+// held counts the connections that are somebody's.
+func held(tr *Transport) int {
+	p := tr.state().pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for _, h := range p.held {
+		n += len(h.conns)
+	}
+	return n
+}
+
+// TestCredentialIsClosedMeanwhile closes a credential in each of the functions that
+// a request calls on its way.
+func TestCredentialIsClosedMeanwhile(t *testing.T) {
+	leavesNothing(t)
+	for _, at := range []string{"Allow", "Target", "Proxy", "DialContext", "GetConn", "GotConn", "WroteHeaders", "GotFirstResponseByte"} {
+		t.Run(at, func(t *testing.T) {
+			eachServer(t, func(t *testing.T, s *testServer) {
+				p := gsstest.New(gsstest.Options{})
+				var cred gss.Credential
+				called := func(where string) {
+					if where == at {
+						cred.Close()
+					}
+				}
+				base := s.base(t)
+				base.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+					called("DialContext")
+					return new(net.Dialer).DialContext(ctx, network, addr)
+				}
+				base.Proxy = func(*http.Request) (*url.URL, error) { called("Proxy"); return nil, nil }
+				tr := &Transport{
+					Base: base, Provider: p,
+					Allow: func(*http.Request) bool { called("Allow"); return true },
+					Target: func(r *http.Request) (gss.Name, error) {
+						called("Target")
+						return gss.HostBased("HTTP", r.URL.Hostname()), nil
+					},
+				}
+				c := s.client(t, tr)
+				cred = as(t, p, "alice")
+				for range 2 {
+					req := newRequestAs(t, cred, s.URL+"/private")
+					req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+						GetConn:              func(string) { called("GetConn") },
+						GotConn:              func(httptrace.GotConnInfo) { called("GotConn") },
+						WroteHeaders:         func() { called("WroteHeaders") },
+						GotFirstResponseByte: func() { called("GotFirstResponseByte") },
+					}))
+					if a, err := do(t, c, req); err != nil || a.Header.Get("X-User") != "alice@EXAMPLE.TEST" {
+						t.Errorf("got %+v, %v", a.Response, err)
+					}
+				}
+				waitFor(t, func() bool { its, _ := idleOf(tr, cred); return its == 0 })
+				if n := watched(tr); n != 0 {
+					t.Errorf("%d credentials would tell of their end", n)
+				}
+			})
+		})
+	}
+}
+
+// poolOfMany has a connection of each of n owners, each to a host of its own. They
+// are not to be used.
+func poolOfMany(n int) *pool {
+	p := newPool(new(http.Transport))
+	for i := range n {
+		h := p.host(routeKey{addr: fmt.Sprint(i)})
+		c := &conn{host: h}
+		h.conns = append(h.conns, c)
+		p.own(c, party{server: identity{source: i, name: gss.User("alice")}}, peers{server: true})
+	}
+	return p
+}
+
+// TestEndOfOneAmongMany has a gateway close a credential after each request, and
+// follow one after another. What that costs must not grow with the connections of
+// others, on whom nothing is done: the old way copied the list of each host.
+func TestEndOfOneAmongMany(t *testing.T) {
+	leavesNothing(t)
+	p := poolOfMany(1000)
+	names := []gss.Name{gss.User("bob"), gss.User("carol")}
+	i := 0
+	allocs := testing.AllocsPerRun(10, func() {
+		p.end("another")
+		p.follow(standing{source: "another", name: names[i%2]})
+		i++
+	})
+	if allocs > 10 {
+		t.Errorf("the end of a credential without connections takes %v allocations, with 1000 connections of others", allocs)
+	}
+}
+
+// wayward tells of its end as its function says.
+type wayward struct {
+	gss.Credential
+	onClose func(f func()) (stop func(), open bool)
+}
+
+func (w *wayward) Resolve(context.Context) (gss.Credential, error) { return w.Credential, nil }
+func (w *wayward) OnClose(f func()) (stop func(), open bool)       { return w.onClose(f) }
+
+// TestWaywardNotices has credentials keep to less than gss.CloseNotifier asks.
+func TestWaywardNotices(t *testing.T) {
+	leavesNothing(t)
+	for name, stop := range map[string]func(){"no way to call it off": nil, "tells more than once, and goes on": func() {}} {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t, bound)
+			p := gsstest.New(gsstest.Options{})
+			tr := &Transport{Provider: p}
+			c := s.client(t, tr)
+			var notices []func()
+			cred := &wayward{as(t, p, "alice"), func(f func()) (func(), bool) {
+				notices = append(notices, f)
+				return stop, true
+			}}
+			for range 3 {
+				if a, err := do(t, c, newRequestAs(t, cred, s.URL+"/private")); err != nil || a.StatusCode != 200 {
+					t.Errorf("got %+v, %v", a.Response, err)
+				}
+				if stop == nil {
+					tr.CloseIdleConnections()
+				}
+				for range 2 {
+					for _, f := range notices {
+						f()
+					}
+				}
+				assertPoolEmpty(t, tr)
+			}
+			if n := held(tr); n != 0 {
+				t.Errorf("%d connections are still somebody's", n)
+			}
+		})
 	}
 }
 

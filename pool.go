@@ -37,7 +37,7 @@ type pool struct {
 	h2     originSet // routes whose last connection was HTTP/2
 	idle   list.List // of *conn, last used in front
 	doomed []*conn   // closed by unlock
-	ends   endings
+	held   holdings
 }
 
 // host has the connections of one route.
@@ -57,6 +57,7 @@ func newPool(base *http.Transport) *pool {
 		idleTimeout:    base.IdleConnTimeout,
 		once:           base.DisableKeepAlives || base.MaxIdleConnsPerHost < 0,
 		hosts:          make(map[routeKey]*host),
+		held:           make(holdings),
 	}
 }
 
@@ -314,23 +315,24 @@ func (p *pool) follow(now standing) {
 		return
 	}
 	p.now = now
-	p.finish(func(owner party) bool { return owner.outdated(now) })
-}
-
-// finish closes the connections of some owners, those in use after their
-// exchanges. mu is held.
-func (p *pool) finish(whose func(party) bool) {
-	for _, h := range p.hosts {
-		for _, c := range slices.Clone(h.conns) {
-			switch {
-			case !whose(c.owner):
-			case c.idle != nil:
-				p.remove(c, true)
-			default:
-				c.once = true
-			}
+	h := p.held[now.source]
+	if h == nil {
+		return
+	}
+	for c := range h.conns {
+		if c.owner.outdated(now) {
+			p.finish(c)
 		}
 	}
+}
+
+// finish closes a connection, after its exchanges if it is in use. mu is held.
+func (p *pool) finish(c *conn) {
+	if c.idle != nil {
+		p.remove(c, true)
+		return
+	}
+	c.once = true
 }
 
 // release ends one exchange on c. The body of its last response may still be
