@@ -121,7 +121,9 @@ type CloseNotifier interface {
 	// OnClose has Close call f once, before it returns. stop calls that off; it
 	// does not wait for an f that is under way. If the credential is closed
 	// already, f is not called, and open is false. Neither OnClose nor stop calls
-	// any f. They may be called concurrently, and stop more than once.
+	// any f, nor waits for what Close holds while it does: they may be called with
+	// a lock that f takes. They may be called concurrently, also by f, and stop
+	// more than once.
 	OnClose(f func()) (stop func(), open bool)
 }
 
