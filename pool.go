@@ -43,8 +43,8 @@ type pool struct {
 // host has the connections of one route.
 type host struct {
 	key     routeKey
-	conns   []*conn // in the order in which they came to rest
-	dialing int
+	conns   []*conn   // in the order in which they came to rest
+	dialing []*wanted // what connections are being made for
 	waiters []chan struct{}
 }
 
@@ -96,11 +96,28 @@ type wanted struct {
 	shown peers // who will be shown a token on it
 	clean bool  // the server must have seen nobody's token on it, not even the own
 	fresh bool  // it must not have been used
+	asked bool  // a proxy on the way is known to ask, so that a tunnel will be somebody's
+}
+
+// canShare reports whether a connection of HTTP/2 that is being made for other will
+// do for w as well, so far as can be told. Else w would wait for somebody else's
+// login, and for nothing.
+func (w wanted) canShare(other *wanted) bool {
+	switch {
+	case w.fresh:
+		return false
+	case other.shown.server && (w.clean || w.who.server != other.who.server):
+		return false
+	case w.shown.server && w.who.server != other.who.server:
+		return false
+	}
+	return !other.asked || w.who.proxy == other.who.proxy
 }
 
 // get returns a connection for one exchange, which gives it back with release.
 // The second result tells whether it has carried requests before.
 func (p *pool) get(ctx context.Context, r route, want wanted) (c *conn, reused bool, err error) {
+	want.asked = r.tunnels() && r.auth != nil && r.auth.to(r.proxy).asks()
 	for {
 		p.mu.Lock()
 		h := p.host(r.key())
@@ -113,10 +130,11 @@ func (p *pool) get(ctx context.Context, r route, want wanted) (c *conn, reused b
 			}
 		}
 		if p.mayDial(h, want) {
-			h.dialing++
+			making := want
+			h.dialing = append(h.dialing, &making)
 			p.hosts[h.key] = h
 			p.unlock()
-			c, err := p.dial(ctx, h, r, want)
+			c, err := p.dial(ctx, h, r, &making)
 			return c, false, err
 		}
 		turn := make(chan struct{})
@@ -190,10 +208,10 @@ func (p *pool) use(c *conn, want wanted) {
 // mayDial reports whether a connection may be made now, if need be in the place
 // of an idle one that does not suit. mu is held.
 func (p *pool) mayDial(h *host, want wanted) bool {
-	if h.dialing > 0 && !want.fresh && p.h2.has(h.key.String()) {
+	if p.h2.has(h.key.String()) && slices.ContainsFunc(h.dialing, want.canShare) {
 		return false // it will have room for this one as well
 	}
-	if p.maxPerHost <= 0 || len(h.conns)+h.dialing < p.maxPerHost {
+	if p.maxPerHost <= 0 || len(h.conns)+len(h.dialing) < p.maxPerHost {
 		return true
 	}
 	oldest := slices.IndexFunc(h.conns, func(c *conn) bool { return c.idle != nil })
@@ -204,11 +222,11 @@ func (p *pool) mayDial(h *host, want wanted) bool {
 	return true
 }
 
-// dial makes a connection. h.dialing counts it already.
-func (p *pool) dial(ctx context.Context, h *host, r route, want wanted) (*conn, error) {
+// dial makes a connection. It is in h.dialing already.
+func (p *pool) dial(ctx context.Context, h *host, r route, want *wanted) (*conn, error) {
 	c, err := p.connector.dial(ctx, r)
 	p.mu.Lock()
-	h.dialing--
+	h.dialed(want)
 	if err != nil {
 		p.h2.forget(h.key.String()) // so that who waits need not wait for each other
 		p.signalAll(h)
@@ -224,11 +242,17 @@ func (p *pool) dial(ctx context.Context, h *host, r route, want wanted) (*conn, 
 	}
 	h.conns = append(h.conns, c)
 	p.own(c, want.who, peers{proxy: c.proxied})
-	p.use(c, want)
+	p.use(c, *want)
 	p.signalAll(h)
 	p.unlock()
 	c.cc.SetStateHook(func(*http.ClientConn) { p.changed(c) })
 	return c, nil
+}
+
+// dialed notes that a connection for want is made, or is not to be had.
+func (h *host) dialed(want *wanted) {
+	i := slices.Index(h.dialing, want)
+	h.dialing = slices.Delete(h.dialing, i, i+1)
 }
 
 // wait waits for its turn to look again.
@@ -481,7 +505,7 @@ func (p *pool) remove(c *conn, open bool) {
 
 // forgetHost drops a host without connections. mu is held.
 func (p *pool) forgetHost(h *host) {
-	if len(h.conns) == 0 && h.dialing == 0 && len(h.waiters) == 0 && p.hosts[h.key] == h {
+	if len(h.conns) == 0 && len(h.dialing) == 0 && len(h.waiters) == 0 && p.hosts[h.key] == h {
 		delete(p.hosts, h.key)
 	}
 }

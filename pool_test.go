@@ -9,10 +9,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/go-negotiate/negotiate/gss"
 	"github.com/go-negotiate/negotiate/gss/gsstest"
 )
 
@@ -103,6 +105,59 @@ func TestHTTP2DialsOnce(t *testing.T) {
 	if n := s.conns.Load(); n != 2 {
 		t.Errorf("%d connections, want one before and one after", n)
 	}
+}
+
+// TestDialOfAnother has a connection being made for one identity, which takes long.
+// What becomes of it is of no use to another, who must not wait for it.
+func TestDialOfAnother(t *testing.T) {
+	leavesNothing(t)
+	slow := func(t *testing.T, tr *Transport, c *http.Client, url string, armed *atomic.Bool, begun, release chan struct{}) {
+		alice, bob := as(t, tr.Provider, "alice"), as(t, tr.Provider, "bob")
+		ask := func(cred gss.Credential, want string) {
+			if a, err := do(t, c, newRequestAs(t, cred, url)); err != nil || a.Header.Get("X-User") != want {
+				t.Errorf("want a response to %s, got %+v, %v", want, a.Response, err)
+			}
+		}
+		ask(alice, "alice@EXAMPLE.TEST") // HTTP/2 is known, and who asks
+		tr.CloseIdleConnections()
+		armed.Store(true)
+		var wg sync.WaitGroup
+		wg.Go(func() { ask(alice, "alice@EXAMPLE.TEST") })
+		<-begun
+		c.Timeout = 10 * time.Second
+		ask(bob, "bob@EXAMPLE.TEST")
+		close(release)
+		wg.Wait()
+	}
+	t.Run("server", func(t *testing.T) {
+		s := startH2(t, bound)
+		armed, begun, release := new(atomic.Bool), make(chan struct{}), make(chan struct{})
+		base := s.base(t)
+		base.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if armed.CompareAndSwap(true, false) {
+				close(begun)
+				<-release
+			}
+			return new(net.Dialer).DialContext(ctx, network, addr)
+		}
+		tr := &Transport{Base: base, Opportunistic: OpportunisticLearned}
+		slow(t, tr, s.client(t, tr), s.URL+"/private", armed, begun, release)
+	})
+	t.Run("proxy", func(t *testing.T) {
+		armed, begun, release := new(atomic.Bool), make(chan struct{}), make(chan struct{})
+		s := startH2(t, bound, named(webHost))
+		p := startProxy(t, func(p *testProxy) {
+			p.before = func(*proxyConn, *http.Request) bool {
+				if armed.CompareAndSwap(true, false) {
+					close(begun)
+					<-release
+				}
+				return false
+			}
+		})
+		tr := new(Transport)
+		slow(t, tr, p.through(t, s, tr), s.at(webHost, "/private"), armed, begun, release)
+	})
 }
 
 // TestDialFailsForAll has a host that spoke HTTP/2 and is gone. Nobody waits
