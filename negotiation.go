@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"strings"
 	"sync"
 
@@ -215,12 +216,16 @@ func bindsConn(h http.Header, field string) bool {
 		if i := strings.IndexAny(scheme, " \t,"); i >= 0 {
 			scheme = scheme[:i]
 		}
-		if strings.EqualFold(scheme, schemeNegotiate) || strings.EqualFold(scheme, "NTLM") {
+		if slices.ContainsFunc(connSchemes(), func(s string) bool { return strings.EqualFold(s, scheme) }) {
 			return true
 		}
 	}
 	return false
 }
+
+// connSchemes are those that a server may take for the connection's: of WinRM
+// (MS-WSMV, section 2.2.9) the last two.
+func connSchemes() []string { return []string{schemeNegotiate, "NTLM", "Kerberos", "CredSSP"} }
 
 // fieldValues are the values of a field that the caller may have put into the
 // header under a name in any case: net/http sends it as it is.

@@ -27,8 +27,8 @@ const DefaultMaxBodyBuffer = 1 << 20
 //
 // A request that has an Authorization header goes out with it and is never
 // authenticated to the server. If the header's scheme is one that authenticates
-// connections, Negotiate or NTLM, the connection is used for nothing else. Requests
-// of other schemes than http and https go to Base.
+// connections, Negotiate, NTLM, Kerberos or CredSSP, the connection is used for
+// nothing else. Requests of other schemes than http and https go to Base.
 //
 // # Connections
 //

@@ -236,6 +236,8 @@ func TestOwnTokenKeepsItsConnection(t *testing.T) {
 		{"Authorization": {" nEGOTIATE  YWJj"}},
 		{"Authorization": {"Negotiate\tYWJj"}},
 		{"Authorization": {"NTLM\tYWJj"}},
+		{"Authorization": {"Kerberos YWJj"}},
+		{"Authorization": {"CredSSP YWJj"}},
 		{"Authorization": {"Bearer x", "Negotiate YWJj"}},
 		{"authorization": {"Negotiate YWJj"}},
 		{"proxy-authorization": {"Negotiate YWJj"}},
