@@ -16,6 +16,7 @@ import (
 
 // TestZeroValues is the main job with nothing configured but the environment.
 func TestZeroValues(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	kdc := krbtest.NewKDC(t)
 	kdc.AddPrincipal("alice", "")
 	kdc.AddService("HTTP/127.0.0.1")
@@ -49,6 +50,7 @@ func TestZeroValues(t *testing.T) {
 
 // TestDefaultProviderLogs has the Transport's logger tell of the tickets, too.
 func TestDefaultProviderLogs(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	kdc := krbtest.NewKDC(t)
 	kdc.AddPrincipal("alice", "")
 	kdc.AddService("HTTP/127.0.0.1")
@@ -71,6 +73,7 @@ func TestDefaultProviderLogs(t *testing.T) {
 
 // TestNoTicket is what a person sees who has not run kinit.
 func TestNoTicket(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	kdc := krbtest.NewKDC(t)
 	t.Setenv("KRB5_CONFIG", kdc.ConfigPath())
 	t.Setenv("KRB5CCNAME", "FILE:"+t.TempDir()+"/none")

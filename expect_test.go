@@ -118,6 +118,7 @@ func (s *bareServer) outcome(tr *Transport) []string {
 // TestExpectingServers sends a body that can be read once, of unknown length, to
 // servers that treat "Expect: 100-continue" in each way that there is.
 func TestExpectingServers(t *testing.T) {
+	leavesNothing(t)
 	const limit = 1 << 10
 	const small, large = 1 << 9, 1 << 20
 	asksFirst := func(c *bareConn, req *http.Request) {
@@ -236,6 +237,7 @@ func TestExpectingServers(t *testing.T) {
 // a token is sent at once, so that a server without a notion of Expect costs no
 // time.
 func TestExpectOnlyWhereItHelps(t *testing.T) {
+	leavesNothing(t)
 	for name, tt := range map[string]struct {
 		change func(*Transport, *http.Request)
 		want   bool
@@ -283,6 +285,7 @@ func TestExpectOnlyWhereItHelps(t *testing.T) {
 // TestExpectTimeout: a Base that says nothing, as the zero one, gives a server the
 // time that http.DefaultTransport does.
 func TestExpectTimeout(t *testing.T) {
+	leavesNothing(t)
 	for set, want := range map[time.Duration]time.Duration{0: http.DefaultTransport.(*http.Transport).ExpectContinueTimeout, -1: -1, 5: 5} {
 		base := &http.Transport{ExpectContinueTimeout: set}
 		c := newConnector(base)

@@ -18,10 +18,11 @@ var LeavesNothing = leavesNothing
 
 // connectionTests are the files whose tests are about connections.
 var connectionTests = []string{
-	"allow", "binding", "bindingchannel", "bindingpolicy", "body", "challenge", "conn", "cve", "ending", "handler", "handler_krb5",
-	"identity_cross", "isolation", "leak", "learned", "legs", "mutual", "mutual_krb5", "opportunism", "pool", "proxy_krb5",
-	"proxyforward", "proxylogin", "rejected", "requestsapi", "serverconn", "targethost", "timeout", "transport",
-	"transportlog", "tunnel", "uploads",
+	"allow", "authorization_krb5", "binding", "bindingchannel", "bindingpolicy", "body", "challenge", "conn",
+	"cost", "cve", "default", "ending", "expect", "h2proxy", "handler", "handler_krb5", "identity_cross",
+	"impersonate", "isolation", "leak", "learned", "legs", "mutual", "mutual_krb5", "opportunism", "pool",
+	"principal", "protection", "proxy_krb5", "proxyforward", "proxylogin", "rejected", "requestsapi",
+	"serverconn", "targethost", "timeout", "transport", "transportlog", "tunnel", "uploads",
 }
 
 // TestEachTestLeavesNothing sees that each of them begins with leavesNothing.

@@ -46,6 +46,7 @@ func writeTestFile(t *testing.T, path, content string) {
 // TestPrincipalOfCollection picks the cache of a principal, by name and by realm,
 // as requests-gssapi's "principal" does.
 func TestPrincipalOfCollection(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w, collection := twoRealms(t)
 	s := w.serve(w.handler(greet))
 	byDefault := w.provider(krb5.Options{CCache: collection})
@@ -86,6 +87,7 @@ func TestPrincipalOfCollection(t *testing.T) {
 
 // TestPrincipalOfFile refuses a single cache of somebody else.
 func TestPrincipalOfFile(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w := newWorld(t)
 	p := w.user("alice")
 	cred, err := p.Acquire(t.Context(), gss.CredentialOptions{Name: gss.User(bob)})
@@ -97,6 +99,7 @@ func TestPrincipalOfFile(t *testing.T) {
 
 // TestSourcesOfCredentials authenticates from a cache, a keytab and a password.
 func TestSourcesOfCredentials(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w := newWorld(t)
 	s := w.serve(w.handler(greet))
 	p := w.user("alice")
@@ -146,6 +149,7 @@ func TestSourcesOfCredentials(t *testing.T) {
 // TestSeveralPrincipals has three principals at once, each by a Transport of its
 // own and by WithCredential, over one Base.
 func TestSeveralPrincipals(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w, collection := twoRealms(t)
 	s := w.serve(w.handler(greet))
 	provider := w.provider(krb5.Options{CCache: collection})

@@ -207,6 +207,7 @@ func (s *sealing) begin() *negotiate.Exchange {
 }
 
 func TestProtection(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	_, server, s, tr := newSealing(t)
 	if _, err := s.p.Wrap(true, []byte("x")); !errors.Is(err, gss.ErrNoContext) {
 		t.Errorf("before any exchange: %v, want ErrNoContext", err)
@@ -265,6 +266,7 @@ func waitUntil(t *testing.T, what string, done func() bool) {
 // TestProtectionLost has each way in which a sealed message could reach another
 // context.
 func TestProtectionLost(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	t.Run("connection", func(t *testing.T) {
 		_, server, s, _ := newSealing(t)
 		s.begin()
@@ -332,6 +334,7 @@ func TestProtectionLost(t *testing.T) {
 
 // TestProtectionRefused is where no connection could be kept.
 func TestProtectionRefused(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w, server, s, _ := newSealing(t)
 	base := negotiate.Transport{Base: roundTripper{w.base}, Provider: w.user("alice")}
 	s.client = &http.Client{Transport: &base}
@@ -359,6 +362,7 @@ type roundTripper struct{ http.RoundTripper }
 // TestProtectionFresh has a connection at rest on which the server knows the client
 // already, and would not ask again.
 func TestProtectionFresh(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	_, server, s, tr := newSealing(t)
 	tr.Mutual = negotiate.MutualDisabled
 	first, err := s.client.Get(server.url)
@@ -377,6 +381,7 @@ func TestProtectionFresh(t *testing.T) {
 
 // TestProtectionForgotten drops one that nobody has closed.
 func TestProtectionForgotten(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	_, server, s, _ := newSealing(t)
 	func() {
 		forgotten := &sealing{t, s.client, s.url, new(negotiate.Protection)}
@@ -391,6 +396,7 @@ func TestProtectionForgotten(t *testing.T) {
 
 // TestIdentityProtector has a Handler's Next seal what it answers.
 func TestIdentityProtector(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w := newWorld(t)
 	kept := make(chan gss.MessageProtector, 1)
 	server := httptest.NewServer(&negotiate.Handler{
@@ -432,6 +438,7 @@ func TestIdentityProtector(t *testing.T) {
 // TestProtectionOfAnother has requests that the Transport would not make as alice,
 // and that reach neither her connection nor another.
 func TestProtectionOfAnother(t *testing.T) {
+	negotiate.LeavesNothing(t)
 	w, server, s, tr := newSealing(t)
 	tr.Allow = func(r *http.Request) bool { return r.URL.Path != "/public" }
 	s.begin()
