@@ -71,6 +71,6 @@
 // password or through FAST, which are kinit's business; user-to-user tickets;
 // KDCs that only a URI record of the DNS names; constrained delegation into another
 // realm. The encryption types are AES with SHA-1 (RFC 3962) and SHA-2 (RFC 8009),
-// and RC4 where krb5.conf permits it; not Camellia (RFC 6803), for which Go has no
-// cipher that is kept up.
+// and RC4 where krb5.conf has allow_weak_crypto or allow_rc4; not Camellia (RFC
+// 6803), for which Go has no cipher that is kept up.
 package krb5

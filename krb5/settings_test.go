@@ -162,7 +162,7 @@ func TestWeakCrypto(t *testing.T) {
 	kdc.AddPrincipal("old", "secret", krbtest.Enctypes("arcfour-hmac"))
 	for setting, works := range map[string]bool{
 		"": false, "allow_weak_crypto = true": true, "allow_rc4 = true": true, "allow_weak_crypto = false": false,
-		"permitted_enctypes = arcfour-hmac aes256-sha1": true,
+		"permitted_enctypes = arcfour-hmac aes256-sha1": false, "allow_rc4 = true\npermitted_enctypes = arcfour-hmac aes256-sha1": true,
 	} {
 		p := withSettings(t, kdc, setting)
 		c, err := p.FromPassword("old", "secret")

@@ -73,8 +73,8 @@ func parseEnctypes(list string, def []int32) (types []int32, unknown []string) {
 	return types, unknown
 }
 
-// enctypes fills the lists of the config. RC4 is in them where a list names it,
-// and in the default once allow_rc4 or allow_weak_crypto asks for it.
+// enctypes fills the lists of the config. RC4 is in none of them unless allow_rc4
+// or allow_weak_crypto asks for it, as with MIT from 1.21 on.
 func (d *defaults) enctypes() (err error) {
 	c := d.config
 	c.AllowWeakCrypto = d.boolean("allow_weak_crypto", false)
@@ -103,6 +103,10 @@ func (d *defaults) enctypeList(name string, absent, def []int32) ([]int32, error
 	types, unknown := parseEnctypes(list, def)
 	if len(unknown) > 0 {
 		d.config.warn("%s: unknown encryption types %s are passed over", name, strings.Join(unknown, ", "))
+	}
+	if i := slices.Index(types, rc4HMAC); i >= 0 && !d.config.AllowRC4 {
+		types = slices.Delete(types, i, i+1)
+		d.config.warn("%s: arcfour-hmac (RC4) is passed over, as allow_weak_crypto = true is not set", name)
 	}
 	if len(types) == 0 {
 		return nil, fmt.Errorf("krb5.conf: %s = %q names no encryption type that is supported here; add aes256-cts-hmac-sha1-96, or remove the relation", name, list)
