@@ -23,6 +23,7 @@ type group struct {
 
 var groups = []group{
 	{"tokens", "^Benchmark(Floor|Initiate|Accept|Verify|Libgssapi)$", 7, 200 * time.Millisecond},
+	{"together", "^BenchmarkTogether$", 7, 200 * time.Millisecond},
 	{"loopback", "^BenchmarkLoopback(InTurn)?$", 7, 400 * time.Millisecond},
 	{"apache", "^BenchmarkApache(InTurn)?$", 7, 400 * time.Millisecond},
 	{"load", "^BenchmarkApacheGoroutines$", 3, time.Second},
