@@ -126,10 +126,10 @@ type Transport struct {
 	// negative, Expect is not used.
 	MaxBodyBuffer int64
 	// Logger gets a record of each step, with the attribute logger=negotiate, and
-	// logger=negotiate.gss for what the provider is asked and answers. krb5
-	// as the default provider tells of its tickets here too; one of the caller's has
-	// a Logger of its own for them (krb5.Options.Logger). Nil logs nothing. No record contains
-	// a token.
+	// logger=negotiate.gss for what the provider is asked and answers. krb5 as the
+	// default provider tells of its tickets here too; one of the caller's has a
+	// Logger of its own for them (krb5.Options.Logger). Nil logs nothing. No record
+	// contains a token.
 	Logger *slog.Logger
 
 	mu       sync.Mutex // guards what follows
