@@ -28,6 +28,14 @@ type session struct {
 	client    *http.Client
 }
 
+// accesses is that of the log. Apache may log the last request of an HTTP/2
+// connection only when that ends.
+func (s *session) accesses(t *testing.T, what string, n int) []interop.Access {
+	t.Helper()
+	s.transport.CloseIdleConnections()
+	return s.bed.Apache.Accesses(t, what, n)
+}
+
 // newSession returns a client that authenticates with the tickets of a
 // credential cache. setup may change the Transport.
 func newSession(t *testing.T, ccache string, setup func(*negotiate.Transport)) *session {
@@ -113,7 +121,7 @@ func TestTransportGet(t *testing.T) {
 		if !x.MutualVerified || x.Legs != 2 || x.Initiator != gss.User(alice) || x.Mechanism != gss.MechKRB5 {
 			t.Errorf("the Exchange has %+v", x)
 		}
-		log := s.bed.Apache.Accesses(t, query, 2)
+		log := s.accesses(t, query, 2)
 		if len(log) != 2 || log[0].ClientPort != log[1].ClientPort || log[0].Token || !log[1].Token {
 			t.Errorf("the access log has %+v, want two requests on one connection, the second with a token", log)
 		}
@@ -132,8 +140,8 @@ func TestTransportOpportunistic(t *testing.T) {
 			t.Errorf("got %q, %+v", page, x)
 		}
 		s.get(t, base+"/?end"+query[1:]) // so that a second request would be logged by now
-		s.bed.Apache.Accesses(t, "?end"+query[1:], 1)
-		if log := s.bed.Apache.Accesses(t, "/"+query, 1); len(log) != 1 {
+		s.accesses(t, "?end"+query[1:], 1)
+		if log := s.accesses(t, "/"+query, 1); len(log) != 1 {
 			t.Errorf("the access log has %+v, want one request", log)
 		}
 	})
@@ -163,7 +171,7 @@ func TestTransportLearned(t *testing.T) {
 		}
 		open := "?" + s.bed.KDC.Unique()
 		s.get(t, other+interop.PathAnonymous+open)
-		log := s.bed.Apache.Accesses(t, query, n+1)
+		log := s.accesses(t, query, n+1)
 		for i, a := range log {
 			if a.Token != (i > 0) {
 				t.Errorf("request %d had a token: %t", i, a.Token)
@@ -172,7 +180,7 @@ func TestTransportLearned(t *testing.T) {
 		if len(log) != n+1 {
 			t.Errorf("%d requests cost %d round trips, want %d", n, len(log), n+1)
 		}
-		if log := s.bed.Apache.Accesses(t, open, 1); len(log) != 1 || log[0].Token {
+		if log := s.accesses(t, open, 1); len(log) != 1 || log[0].Token {
 			t.Errorf("an origin that did not ask saw %+v", log)
 		}
 	})
