@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/go-negotiate/negotiate/internal/ccache"
@@ -16,8 +17,9 @@ import (
 
 // cacheEntry is a credential cache as it was read last.
 type cacheEntry struct {
-	version ccache.Version
+	version ccache.Version // zero: it has been written and not read yet
 	login   *login
+	writing bool // the login is writing it; the provider's mu guards this
 }
 
 // maxFiles bounds how many credential caches, and how many keytabs, a provider
@@ -49,7 +51,9 @@ func (p *Provider) loginFromStore(ctx context.Context, store ccache.Store, label
 	if err != nil {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		delete(p.caches, name) // so that the next one does not wait for it to settle
+		if e != nil && e == p.caches[name] && !e.writing {
+			delete(p.caches, name) // so that the next one does not wait for it to settle
+		}
 		return nil, noCache(label, err)
 	}
 	p.mu.Lock()
@@ -116,31 +120,29 @@ func noCache(label string, err error) error {
 // renewed.
 func (l *login) continues(cache *ccache.Cache) bool {
 	l.mu.Lock()
-	base := l.base
+	bases := l.bases
 	l.mu.Unlock()
-	return base != nil && l.client.Equal(cache.Principal) && l.offset == l.p.offsetOf(cache) &&
-		containsTicket(cache.Creds, base)
+	return l.client.Equal(cache.Principal) && l.offset == l.p.offsetOf(cache) && containsAny(cache.Creds, bases)
 }
 
 // setBase notes the ticket-granting ticket by which the cache is known again.
 func (l *login) setBase(cache *ccache.Cache) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.base != nil && containsTicket(cache.Creds, l.base) {
+	if containsAny(cache.Creds, l.bases) {
 		return
 	}
 	if c := l.tickets[tgtKey(l.client.Realm)]; c != nil && c.isDone() && c.ticket != nil {
-		l.base = c.ticket.Raw
+		l.bases[0] = c.ticket.Raw
 	}
 }
 
-func containsTicket(creds []ccache.Credential, raw []byte) bool {
-	for i := range creds {
-		if bytes.Equal(creds[i].Ticket, raw) {
-			return true
-		}
-	}
-	return false
+// containsAny reports whether one of the bases, of which nil is none, is among the
+// tickets.
+func containsAny(creds []ccache.Credential, bases [2][]byte) bool {
+	return slices.ContainsFunc(creds, func(c ccache.Credential) bool {
+		return slices.ContainsFunc(bases[:], func(base []byte) bool { return base != nil && bytes.Equal(c.Ticket, base) })
+	})
 }
 
 // loginFromCache makes the login of a cache's principal, without its tickets.

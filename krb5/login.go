@@ -57,7 +57,10 @@ type login struct {
 	mu      sync.Mutex
 	tickets map[ticketKey]*ticketCall
 	users   map[ticketKey]*login // whom this service goes on for, by evidenceKey
-	base    []byte               // the ticket-granting ticket that home has; nil: none
+	// bases are the ticket-granting tickets by which the login knows its cache
+	// again: the one that it has, or is about to get, and the one before, which
+	// somebody may just have read. nil: none.
+	bases [2][]byte
 }
 
 // ticketKey is what a ticket is filed under. It is made for each context, so

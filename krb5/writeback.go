@@ -80,6 +80,7 @@ func (l *login) writeTGT(ctx context.Context, t *kdcclient.Ticket) error {
 		return err
 	}
 	next := &ccache.Cache{Principal: l.client, KDCOffset: l.ahead(), Creds: []ccache.Credential{credentialOf(t)}}
+	var last []byte
 	have, _, err := store.Read(ctx)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -93,23 +94,44 @@ func (l *login) writeTGT(ctx context.Context, t *kdcclient.Ticket) error {
 		}
 		next = have.WithCreds(next.Creds...)
 		for _, c := range have.Creds {
-			if !l.isOwnTGT(&c) && c.EndTime.After(l.now()) {
+			switch {
+			case l.isOwnTGT(&c):
+				last = c.Ticket
+			case c.EndTime.After(l.now()):
 				next.Creds = append(next.Creds, c)
 			}
 		}
 	}
-	if err := store.Replace(ctx, next); err != nil {
-		return err
-	}
+	written := l.claim(store.String(), [2][]byte{t.Raw, last})
+	err = store.Replace(ctx, next)
+	written(err == nil)
+	return err
+}
+
+// claim has those go on with this login who read the cache from now on, be it just
+// before or just after it is written. Once that has been tried, written undoes it
+// if it failed.
+func (l *login) claim(cache string, bases [2][]byte) (written func(ok bool)) {
 	l.mu.Lock()
-	l.base = t.Raw
+	l.bases = bases
 	l.mu.Unlock()
-	// Who reads the cache next shall go on with this login.
 	l.p.mu.Lock()
 	defer l.p.mu.Unlock()
+	before, claimed := l.p.caches[cache], &cacheEntry{login: l, writing: true}
 	makeRoom(l.p.caches)
-	l.p.caches[store.String()] = &cacheEntry{login: l}
-	return nil
+	l.p.caches[cache] = claimed
+	return func(ok bool) {
+		l.p.mu.Lock()
+		defer l.p.mu.Unlock()
+		claimed.writing = false
+		switch {
+		case ok || l.p.caches[cache] != claimed:
+		case before == nil:
+			delete(l.p.caches, cache)
+		default:
+			l.p.caches[cache] = before
+		}
+	}
 }
 
 // isOwnTGT reports whether a ticket is the ticket-granting one of the login's
