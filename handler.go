@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync"
 
 	"github.com/go-negotiate/negotiate/gss"
 )
@@ -69,8 +68,7 @@ type Handler struct {
 	// a token.
 	Logger *slog.Logger
 
-	mu       sync.Mutex   // guards what follows
-	provider gss.Provider // the default, once it was made
+	own ownProvider
 }
 
 // ServeHTTP implements [http.Handler].
@@ -119,22 +117,11 @@ func (h *Handler) attempt(r *http.Request) (*attempt, error) {
 	return &attempt{h: h, r: r, provider: provider, bindings: bindings}, nil
 }
 
-// gssProvider returns the provider. A default that could not be made is tried
-// again at the next request.
 func (h *Handler) gssProvider() (gss.Provider, error) {
 	if h.Provider != nil {
 		return h.Provider, nil
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.provider == nil {
-		p, err := defaultProvider(h.Logger)
-		if err != nil {
-			return nil, err
-		}
-		h.provider = p
-	}
-	return h.provider, nil
+	return h.own.get(h.Logger)
 }
 
 // pass calls Next.

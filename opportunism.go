@@ -4,6 +4,9 @@ import (
 	"container/list"
 	"fmt"
 	"sync"
+	"sync/atomic"
+
+	"github.com/go-negotiate/negotiate/internal/readmap"
 )
 
 // Opportunism says whether a token goes out before the server has asked for it,
@@ -39,47 +42,71 @@ func (o Opportunism) String() string {
 // maxOrigins bounds what a Transport remembers of origins.
 const maxOrigins = 1 << 14
 
-// originSet is a bounded set of origins: the one that was not used for the
-// longest time is forgotten first. The zero value is ready.
+// originSet is a bounded set of origins: one that was not used of late is forgotten
+// first. Looking for one takes no lock. The zero value is ready.
 type originSet struct {
-	mu  sync.Mutex
-	lru list.List // of string, last used in front
-	at  map[string]*list.Element
+	at readmap.Map[string, *knownOrigin]
+
+	mu    sync.Mutex // held to write at, and guards what follows
+	queue list.List  // of *knownOrigin, those to be forgotten first in front
 }
 
-func (s *originSet) has(origin string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e, ok := s.at[origin]
-	if ok {
-		s.lru.MoveToFront(e)
+type knownOrigin struct {
+	name string
+	used atomic.Bool // since it came to the end of the queue
+	spot *list.Element
+}
+
+func (s *originSet) has(name string) bool {
+	o := s.at.Get(name)
+	if o == nil {
+		return false
 	}
-	return ok
+	if !o.used.Load() {
+		o.used.Store(true)
+	}
+	return true
 }
 
-func (s *originSet) add(origin string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e, ok := s.at[origin]; ok {
-		s.lru.MoveToFront(e)
+func (s *originSet) add(name string) {
+	if s.has(name) {
 		return
 	}
-	if s.at == nil {
-		s.at = make(map[string]*list.Element)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.has(name) { // another goroutine was faster
+		return
 	}
-	s.at[origin] = s.lru.PushFront(origin)
-	if s.lru.Len() > maxOrigins {
-		oldest := s.lru.Back()
-		s.lru.Remove(oldest)
-		delete(s.at, oldest.Value.(string))
+	if s.at.Len() >= maxOrigins {
+		s.makeRoom()
+	}
+	o := &knownOrigin{name: name}
+	o.spot = s.queue.PushBack(o)
+	s.at.Set(name, o)
+}
+
+// makeRoom forgets the first origin that was not used since it was queued. Those
+// that were queue again.
+func (s *originSet) makeRoom() {
+	first := func() *knownOrigin { return s.queue.Front().Value.(*knownOrigin) }
+	for range s.queue.Len() {
+		if !first().used.Swap(false) {
+			break
+		}
+		s.queue.MoveToBack(s.queue.Front())
+	}
+	s.drop(first())
+}
+
+func (s *originSet) forget(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := s.at.Get(name); o != nil {
+		s.drop(o)
 	}
 }
 
-func (s *originSet) forget(origin string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e, ok := s.at[origin]; ok {
-		s.lru.Remove(e)
-		delete(s.at, origin)
-	}
+func (s *originSet) drop(o *knownOrigin) {
+	s.queue.Remove(o.spot)
+	s.at.Delete(o.name)
 }

@@ -72,11 +72,24 @@ func TestOriginSetIsBounded(t *testing.T) {
 		s.has("0")
 		s.add(fmt.Sprint(i))
 	}
-	if s.lru.Len() != maxOrigins || len(s.at) != maxOrigins {
-		t.Errorf("%d origins are remembered", s.lru.Len())
+	if s.queue.Len() != maxOrigins || s.at.Len() != maxOrigins {
+		t.Errorf("%d origins are remembered", s.at.Len())
 	}
 	if !s.has("0") || s.has("1") || !s.has(fmt.Sprint(maxOrigins+9)) {
-		t.Error("not the origin that was unused for longest was forgotten")
+		t.Error("the origin that was used is forgotten, or one that was not is there still")
+	}
+	// All were used, and there is room for another all the same.
+	for i := range 2 * maxOrigins {
+		s.has(fmt.Sprint(i))
+	}
+	s.add("another")
+	if !s.has("another") || s.queue.Len() != maxOrigins || s.at.Len() != maxOrigins {
+		t.Errorf("%d origins are remembered", s.at.Len())
+	}
+	s.forget("another")
+	s.forget("another")
+	if s.has("another") || s.queue.Len() != maxOrigins-1 || s.at.Len() != maxOrigins-1 {
+		t.Errorf("%d origins are remembered", s.at.Len())
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"github.com/go-negotiate/negotiate/gss"
 )
@@ -132,9 +133,9 @@ type Transport struct {
 	// contains a token.
 	Logger *slog.Logger
 
-	mu       sync.Mutex // guards what follows
-	client   *client
-	provider gss.Provider // the default, once it was made
+	own    ownProvider
+	client atomic.Pointer[client] // made at the first use
+	mu     sync.Mutex             // held to make it
 }
 
 // client is what a Transport keeps between requests.
@@ -148,12 +149,17 @@ type client struct {
 }
 
 func (t *Transport) state() *client {
+	if c := t.client.Load(); c != nil {
+		return c
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.client == nil {
-		t.client = newClient(t.Base, t.Logger)
+	if c := t.client.Load(); c != nil {
+		return c
 	}
-	return t.client
+	c := newClient(t.Base, t.Logger)
+	t.client.Store(c)
+	return c
 }
 
 func newClient(base http.RoundTripper, log *slog.Logger) *client {
@@ -174,22 +180,11 @@ func newClient(base http.RoundTripper, log *slog.Logger) *client {
 	return c
 }
 
-// gssProvider returns the provider. A default that could not be made is tried
-// again at the next request.
 func (t *Transport) gssProvider() (gss.Provider, error) {
 	if t.Provider != nil {
 		return t.Provider, nil
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.provider == nil {
-		p, err := defaultProvider(t.Logger)
-		if err != nil {
-			return nil, err
-		}
-		t.provider = p
-	}
-	return t.provider, nil
+	return t.own.get(t.Logger)
 }
 
 // RoundTrip implements http.RoundTripper.

@@ -10,8 +10,8 @@ import (
 )
 
 // BenchmarkTogether makes tokens of one credential and accepts them, in several
-// goroutines at once. What they share, the tickets, the keys and the replay cache,
-// is behind locks.
+// goroutines at once. They share the tickets and the keys, which are read without a
+// lock, and the replay cache, which is written.
 func BenchmarkTogether(b *testing.B) {
 	x := newBed(b)
 	for _, n := range []int{1, 2, 100} {

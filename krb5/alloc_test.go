@@ -18,6 +18,9 @@ func TestAllocations(t *testing.T) {
 	if n := testing.AllocsPerRun(200, func() { hotInitiate(t, p, alice) }); n > 9 {
 		t.Errorf("the initiator's first token takes %v allocations, want at most 9", n)
 	}
+	if n := testing.AllocsPerRun(200, func() { hotInitiate(t, p, nil) }); n > 11 {
+		t.Errorf("with the default credential it takes %v allocations, want at most 11", n)
+	}
 	tokens := make([][]byte, 0, 201)
 	for range 201 {
 		tokens = append(tokens, hotInitiate(t, p, alice))

@@ -1,27 +1,35 @@
 package krb5
 
 import (
-	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"testing"
+
+	"github.com/go-negotiate/negotiate/internal/keytab"
 )
 
-// What a provider remembers of tickets and files has a bound, and the newest stays.
+// What a provider remembers of files has a bound, and the newest stays.
 func TestMemoryIsBounded(t *testing.T) {
-	var opened openedTickets
-	files := make(map[string]int)
-	for i := range 3 * maxOpened {
-		raw := fmt.Sprint(i)
-		opened.add(&openedTicket{raw: raw})
-		if opened.find([]byte(raw)) == nil {
-			t.Fatalf("the ticket that was opened last, the %dth, is forgotten", i+1)
+	p, dir := testProvider(t), t.TempDir()
+	empty, err := (&keytab.Keytab{}).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range maxFiles + 20 {
+		path := filepath.Join(dir, strconv.Itoa(i))
+		if err := os.WriteFile(path, empty, 0o600); err != nil {
+			t.Fatal(err)
 		}
-		makeRoom(files)
-		files[fmt.Sprint(i)] = i
+		keys, err := p.keysOf("accept", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := p.keysOf("accept", path); again != keys || err != nil {
+			t.Fatalf("the keytab that was read last, the %dth, is read again: %v", i+1, err)
+		}
 	}
-	if len(opened.tickets) > maxOpened || len(opened.order) > maxOpened {
-		t.Errorf("%d tickets are remembered, want %d at most", len(opened.tickets), maxOpened)
-	}
-	if len(files) > maxFiles {
-		t.Errorf("%d files are remembered, want %d at most", len(files), maxFiles)
+	if n := p.keytabs.Len(); n != maxFiles {
+		t.Errorf("%d keytabs are remembered, want %d", n, maxFiles)
 	}
 }

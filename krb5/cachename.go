@@ -62,6 +62,9 @@ func inCollection(label string, err error) error {
 
 // openCCache returns the cache or the collection that has the name.
 func (p *Provider) openCCache(label string) (ccache.Store, ccache.Collection, error) {
+	if f := p.files.Get(label); f != nil {
+		return f, nil, nil
+	}
 	name, err := ccache.ParseName(label)
 	if err != nil {
 		return nil, nil, err
@@ -82,8 +85,22 @@ func (p *Provider) openCCache(label string) (ccache.Store, ccache.Collection, er
 	case ccache.TypeKeyring:
 		return keyring.Open(name.Residual)
 	}
-	return ccache.File{Path: name.Residual}, nil, nil
+	file := ccache.File{Path: name.Residual}
+	f := &namedFile{file, file.String()}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.files.MakeRoom(maxFiles)
+	p.files.Set(label, f)
+	return f, nil, nil
 }
+
+// namedFile has its name ready, which is asked for with each token.
+type namedFile struct {
+	ccache.File
+	name string
+}
+
+func (f *namedFile) String() string { return f.name }
 
 // kcm is the daemon that krb5.conf names.
 func (p *Provider) kcm() kcm.Daemon {

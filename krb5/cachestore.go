@@ -26,23 +26,11 @@ type cacheEntry struct {
 // remembers.
 const maxFiles = 256
 
-// makeRoom deletes any entry of a full map.
-func makeRoom[T any](files map[string]T) {
-	for path := range files {
-		if len(files) < maxFiles {
-			return
-		}
-		delete(files, path)
-	}
-}
-
 // loginFromStore returns the login of a cache, the same one until the cache
 // changes. label is the cache's name as the user knows it.
 func (p *Provider) loginFromStore(ctx context.Context, store ccache.Store, label string) (*login, error) {
 	name := store.String()
-	p.mu.Lock()
-	e := p.caches[name]
-	p.mu.Unlock()
+	e := p.caches.Get(name)
 	version, err := store.Version(ctx)
 	if err == nil && e != nil && e.version == version {
 		return e.login, nil
@@ -51,14 +39,14 @@ func (p *Provider) loginFromStore(ctx context.Context, store ccache.Store, label
 	if err != nil {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if e != nil && e == p.caches[name] && !e.writing {
-			delete(p.caches, name) // so that the next one does not wait for it to settle
+		if e != nil && e == p.caches.Get(name) && !e.writing {
+			p.caches.Delete(name) // so that the next one does not wait for it to settle
 		}
 		return nil, noCache(label, err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	e = p.caches[name]
+	e = p.caches.Get(name)
 	if e != nil && e.version == version { // another goroutine was faster
 		return e.login, nil
 	}
@@ -70,8 +58,8 @@ func (p *Provider) loginFromStore(ctx context.Context, store ccache.Store, label
 	}
 	l.addAll(cache)
 	l.setBase(cache)
-	makeRoom(p.caches)
-	p.caches[name] = &cacheEntry{version: version, login: l}
+	p.caches.MakeRoom(maxFiles)
+	p.caches.Set(name, &cacheEntry{version: version, login: l})
 	return l, nil
 }
 
@@ -132,7 +120,7 @@ func (l *login) setBase(cache *ccache.Cache) {
 	if containsAny(cache.Creds, l.bases) {
 		return
 	}
-	if c := l.tickets[tgtKey(l.client.Realm)]; c != nil && c.isDone() && c.ticket != nil {
+	if c := l.tickets.Get(tgtKey(l.client.Realm)); c != nil && c.isDone() && c.ticket != nil {
 		l.bases[0] = c.ticket.Raw
 	}
 }

@@ -101,7 +101,10 @@ func (p *Provider) defaultCCache() string {
 	if p.opts.CCache != "" {
 		return p.opts.CCache
 	}
-	return ccache.DefaultName(p.env.Getenv, p.conf.DefaultCCacheName, p.env.UID)
+	if name := p.env.Getenv("KRB5CCNAME"); name != "" {
+		return name
+	}
+	return p.usualCCache
 }
 
 // Resolve reads the cache if it has changed.

@@ -82,10 +82,7 @@ func (p *Provider) clientKeytabLogin(label string, client principal.Name) *login
 		return nil
 	}
 	key := client.String() + " " + label + " " + file
-	p.mu.Lock()
-	k, ok := p.keytabLogins[key]
-	p.mu.Unlock()
-	if ok && err == nil && k.stamp == stamp {
+	if k := p.keytabLogins.Get(key); k != nil && err == nil && k.stamp == stamp {
 		return k.login
 	}
 	s := p.clientKeytabFor(label, client)
@@ -94,15 +91,16 @@ func (p *Provider) clientKeytabLogin(label string, client principal.Name) *login
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	k, ok = p.keytabLogins[key]
-	if !ok || !k.login.client.Equal(s.client) {
-		k.login = p.loginWithSecret(s.client, s)
-		k.login.homeName = label
+	next := &keytabLogin{stamp: stamp}
+	if k := p.keytabLogins.Get(key); k != nil && k.login.client.Equal(s.client) {
+		next.login = k.login
+	} else {
+		next.login = p.loginWithSecret(s.client, s)
+		next.login.homeName = label
 	}
-	k.stamp = stamp
-	makeRoom(p.keytabLogins)
-	p.keytabLogins[key] = k
-	return k.login
+	p.keytabLogins.MakeRoom(maxFiles)
+	p.keytabLogins.Set(key, next)
+	return next.login
 }
 
 // loginWithSecret makes a login that gets its tickets with a secret.

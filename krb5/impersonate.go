@@ -64,9 +64,12 @@ func (l *login) impersonated(ctx context.Context, user principal.Name) (*login, 
 	// By the name that was asked for: the one in the reply is not protected, and
 	// must not pick another user.
 	id := evidenceKey(user)
+	if u := l.users.Get(id); u != nil {
+		return u, nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if u := l.users[id]; u != nil {
+	if u := l.users.Get(id); u != nil { // another goroutine was faster
 		return u, nil
 	}
 	u := l.proxyLogin(evidence, "S4U2Self by "+l.client.String())
@@ -74,16 +77,8 @@ func (l *login) impersonated(ctx context.Context, user principal.Name) (*login, 
 	u.relogin = func(ctx context.Context, _ *kdcclient.Ticket) (*kdcclient.Ticket, error) {
 		return l.evidenceOf(ctx, user)
 	}
-	if l.users == nil {
-		l.users = make(map[ticketKey]*login)
-	}
-	for key := range l.users {
-		if len(l.users) < maxImpersonated {
-			break
-		}
-		delete(l.users, key)
-	}
-	l.users[id] = u
+	l.users.MakeRoom(maxImpersonated)
+	l.users.Set(id, u)
 	return u, nil
 }
 

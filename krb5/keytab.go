@@ -18,7 +18,7 @@ type keytabFile struct {
 	stamp  keytab.Stamp
 	table  keyTable
 	weak   principal.Name // of a key that is not permitted, being RC4; zero: none is
-	opened openedTickets
+	opened *openedTickets
 }
 
 type keyTable []serviceKey
@@ -44,9 +44,7 @@ func (p *Provider) keysOf(op, path string) (*keytabFile, error) {
 	if err != nil {
 		return nil, noKeytab(op, path, err)
 	}
-	p.mu.Lock()
-	f := p.keytabs[path]
-	p.mu.Unlock()
+	f := p.keytabs.Get(path)
 	if f != nil && f.stamp == stamp {
 		return f, nil
 	}
@@ -56,15 +54,15 @@ func (p *Provider) keysOf(op, path string) (*keytabFile, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if f = p.keytabs[path]; f != nil && f.stamp == stamp { // another goroutine was faster
+	if f = p.keytabs.Get(path); f != nil && f.stamp == stamp { // another goroutine was faster
 		return f, nil
 	}
 	if stamp.Exposed() {
 		p.log.Warn("the keytab can be read by every user of this machine: chmod o= it", "keytab", path)
 	}
-	f = &keytabFile{stamp: stamp, table: p.keyTable(kt), weak: p.weakKey(kt)}
-	makeRoom(p.keytabs)
-	p.keytabs[path] = f
+	f = &keytabFile{stamp: stamp, table: p.keyTable(kt), weak: p.weakKey(kt), opened: newOpenedTickets()}
+	p.keytabs.MakeRoom(maxFiles)
+	p.keytabs.Set(path, f)
 	return f, nil
 }
 

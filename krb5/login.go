@@ -15,6 +15,7 @@ import (
 	"github.com/go-negotiate/negotiate/internal/kdcclient"
 	"github.com/go-negotiate/negotiate/internal/krbmsg"
 	"github.com/go-negotiate/negotiate/internal/principal"
+	"github.com/go-negotiate/negotiate/internal/readmap"
 )
 
 // login is one principal with its tickets: what a credential stands on. Each
@@ -54,9 +55,10 @@ type login struct {
 	// lastTime is that of the newest authenticator, in microseconds.
 	lastTime atomic.Int64
 
-	mu      sync.Mutex
-	tickets map[ticketKey]*ticketCall
-	users   map[ticketKey]*login // whom this service goes on for, by evidenceKey
+	tickets readmap.Map[ticketKey, *ticketCall]
+	users   readmap.Map[ticketKey, *login] // whom this service goes on for, by evidenceKey
+
+	mu sync.Mutex // held to write what is above, and guards what follows
 	// bases are the ticket-granting tickets by which the login knows its cache
 	// again: the one that it has, or is about to get, and the one before, which
 	// somebody may just have read. nil: none.
@@ -116,15 +118,17 @@ type ticketCall struct {
 	// abandoned says that the goroutine gave up since its own caller did.
 	abandoned bool
 
-	// due is when the next ticket is to be fetched, and next the fetching of it.
-	// The login's mu guards both once done is closed.
-	due  time.Time
-	next *ticketCall
+	// due is when the next ticket is to be fetched, in Unix microseconds, and next
+	// the fetching of it; nil: it is not under way. Once done is closed, both are
+	// written with the login's mu held.
+	due  atomic.Int64
+	next atomic.Pointer[ticketCall]
 }
 
 // ready is a call that has ended with a ticket.
 func ready(t *kdcclient.Ticket) *ticketCall {
-	c := &ticketCall{done: make(chan struct{}), ticket: t, due: dueAt(t)}
+	c := &ticketCall{done: make(chan struct{}), ticket: t}
+	c.due.Store(dueAt(t).UnixMicro())
 	close(c.done)
 	return c
 }
@@ -134,7 +138,7 @@ func ready(t *kdcclient.Ticket) *ticketCall {
 const maxTickets = 1 << 14
 
 func newLogin(p *Provider, client principal.Name, source string) *login {
-	return &login{p: p, client: client, name: gssName(client), source: source, tickets: make(map[ticketKey]*ticketCall)}
+	return &login{p: p, client: client, name: gssName(client), source: source}
 }
 
 // authenticatorTime returns a time that no other authenticator of this login
@@ -165,7 +169,7 @@ func (l *login) add(key ticketKey, t *kdcclient.Ticket) {
 func (l *login) addLonger(key ticketKey, t *kdcclient.Ticket) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	have := l.tickets[key]
+	have := l.tickets.Get(key)
 	if have == nil || have.isDone() && have.ticket != nil && have.ticket.EndTime.Before(t.EndTime) {
 		l.store(key, ready(t))
 	}
@@ -173,30 +177,30 @@ func (l *login) addLonger(key ticketKey, t *kdcclient.Ticket) {
 
 // store is called with mu held.
 func (l *login) store(key ticketKey, c *ticketCall) {
-	if _, replaces := l.tickets[key]; !replaces && len(l.tickets) >= maxTickets {
+	if l.tickets.Len() >= maxTickets && l.tickets.Get(key) == nil {
 		l.evict()
 	}
-	l.tickets[key] = c
+	l.tickets.Set(key, c)
 }
 
 // evict makes room: it drops what has expired or, if that is nothing, some service
 // tickets, so many that the next ones do not search again.
 func (l *login) evict() {
 	now := l.now()
-	for key, c := range l.tickets {
+	for key, c := range l.tickets.All() {
 		if c.isDone() && key != tgtKey(l.client.Realm) && !l.validAt(c.ticket, now) {
-			delete(l.tickets, key)
+			l.tickets.Delete(key)
 		}
 	}
-	if len(l.tickets) < maxTickets {
+	if l.tickets.Len() < maxTickets {
 		return
 	}
-	for key, c := range l.tickets {
-		if len(l.tickets) <= maxTickets-maxTickets/16 {
+	for key, c := range l.tickets.All() {
+		if l.tickets.Len() <= maxTickets-maxTickets/16 {
 			return
 		}
 		if c.isDone() && key.use != useTGT && key.use != useCross {
-			delete(l.tickets, key)
+			l.tickets.Delete(key)
 		}
 	}
 }
@@ -221,20 +225,24 @@ func (l *login) validAt(t *kdcclient.Ticket, now time.Time) bool {
 // present one until that is there.
 func (l *login) get(ctx context.Context, key ticketKey, fetch func(context.Context) (*kdcclient.Ticket, error)) (*kdcclient.Ticket, error) {
 	for {
+		if t := l.present(key); t != nil { // nearly always, and without a lock
+			return t, nil
+		}
 		l.mu.Lock()
-		c, now := l.tickets[key], l.now()
+		c, now := l.tickets.Get(key), l.now()
 		switch {
 		case c != nil && c.isDone() && l.validAt(c.ticket, now):
-			if c.next != nil || now.Before(c.due) {
+			if c.isGoodAt(now) {
 				l.mu.Unlock()
 				return c.ticket, nil
 			}
-			c.next = &ticketCall{done: make(chan struct{})}
+			next := &ticketCall{done: make(chan struct{})}
+			c.next.Store(next)
 			l.mu.Unlock()
-			l.replace(ctx, key, c, fetch)
+			l.replace(ctx, key, c, next, fetch)
 			continue
-		case c != nil && c.isDone() && c.next != nil:
-			c = c.next // the ticket ended before the next one came
+		case c != nil && c.isDone() && c.next.Load() != nil:
+			c = c.next.Load() // the ticket ended before the next one came
 		case c == nil || c.isDone():
 			old := c
 			c = &ticketCall{done: make(chan struct{})}
@@ -258,6 +266,21 @@ func (l *login) get(ctx context.Context, key ticketKey, fetch func(context.Conte
 	}
 }
 
+// present returns the ticket stored under key if it is valid and nobody need fetch
+// the next one; nil otherwise.
+func (l *login) present(key ticketKey) *kdcclient.Ticket {
+	c := l.tickets.Get(key)
+	if now := l.now(); c != nil && c.isDone() && l.validAt(c.ticket, now) && c.isGoodAt(now) {
+		return c.ticket
+	}
+	return nil
+}
+
+// isGoodAt reports whether the next ticket is not due yet, or somebody fetches it.
+func (c *ticketCall) isGoodAt(now time.Time) bool {
+	return c.next.Load() != nil || now.UnixMicro() < c.due.Load()
+}
+
 // fetch carries out a call. If that fails, what was there before comes back: an
 // expired ticket, which explains the failure.
 func (l *login) fetch(ctx context.Context, key ticketKey, c, old *ticketCall, fetch func(context.Context) (*kdcclient.Ticket, error)) (*kdcclient.Ticket, error) {
@@ -271,7 +294,7 @@ func (l *login) fetch(ctx context.Context, key ticketKey, c, old *ticketCall, fe
 	c.ticket, c.err = fetch(ctx)
 	c.abandoned = c.err != nil && ctx.Err() != nil
 	if c.err == nil {
-		c.due = dueAt(c.ticket)
+		c.due.Store(dueAt(c.ticket).UnixMicro())
 		l.p.logTicket(ctx, "got a ticket", c.ticket)
 	}
 	return c.ticket, c.err
@@ -283,11 +306,11 @@ func (l *login) putBack(key ticketKey, c, old *ticketCall) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case l.tickets[key] != c:
+	case l.tickets.Get(key) != c:
 	case old != nil:
-		l.tickets[key] = old
+		l.tickets.Set(key, old)
 	default:
-		delete(l.tickets, key)
+		l.tickets.Delete(key)
 	}
 }
 
@@ -295,9 +318,9 @@ func (l *login) putBack(key ticketKey, c, old *ticketCall) {
 func (l *login) forget(t *kdcclient.Ticket) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for key, c := range l.tickets {
+	for key, c := range l.tickets.All() {
 		if c.isDone() && c.ticket == t {
-			delete(l.tickets, key)
+			l.tickets.Delete(key)
 		}
 	}
 }
@@ -319,9 +342,7 @@ func (l *login) tgt(ctx context.Context) (*kdcclient.Ticket, error) {
 // held returns the ticket-granting ticket of the login's own realm as it is,
 // expired or not; nil if there is none.
 func (l *login) held() *kdcclient.Ticket {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if c := l.tickets[tgtKey(l.client.Realm)]; c != nil && c.isDone() {
+	if c := l.tickets.Get(tgtKey(l.client.Realm)); c != nil && c.isDone() {
 		return c.ticket
 	}
 	return nil
@@ -374,10 +395,8 @@ func (l *login) whyInvalid(t *kdcclient.Ticket) string {
 
 // services names at most n services that there are tickets for.
 func (l *login) services(n int) []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	var names []string
-	for _, c := range l.tickets {
+	for _, c := range l.tickets.All() {
 		if !c.isDone() || c.ticket == nil {
 			continue
 		}

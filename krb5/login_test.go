@@ -154,21 +154,21 @@ func TestEviction(t *testing.T) {
 		}
 		l.add(keyOf(useService, name(i)), testTicket(t, name(i), life))
 	}
-	if len(l.tickets) > maxTickets {
-		t.Errorf("%d tickets, want at most %d", len(l.tickets), maxTickets)
+	if l.tickets.Len() > maxTickets {
+		t.Errorf("%d tickets, want at most %d", l.tickets.Len(), maxTickets)
 	}
 	for i := range maxTickets {
-		if have := l.tickets[keyOf(useService, name(i))] != nil; !have && i%2 == 1 {
+		if have := l.tickets.Get(keyOf(useService, name(i))) != nil; !have && i%2 == 1 {
 			t.Fatalf("valid ticket %d was dropped, and there were expired ones", i)
 		}
 	}
 	for i := range 2 * maxTickets {
 		l.add(keyOf(useService, name(maxTickets+i)), testTicket(t, name(i), time.Hour))
 	}
-	if len(l.tickets) > maxTickets {
-		t.Errorf("%d tickets, want at most %d", len(l.tickets), maxTickets)
+	if l.tickets.Len() > maxTickets {
+		t.Errorf("%d tickets, want at most %d", l.tickets.Len(), maxTickets)
 	}
-	if l.held() != own || l.tickets[tgtKey("OTHER")] == nil {
+	if l.held() != own || l.tickets.Get(tgtKey("OTHER")) == nil {
 		t.Error("a ticket-granting ticket was dropped for those of services")
 	}
 	if _, err := l.tgt(t.Context()); !errors.Is(err, gss.ErrCredentialsExpired) || !strings.Contains(err.Error(), "expired at") {
@@ -225,27 +225,40 @@ func TestPasswordKeys(t *testing.T) {
 	}
 }
 
-// An acceptor remembers a bounded number of tickets, the newest.
+// An acceptor remembers a bounded number of tickets: in each set the newest.
 func TestOpenedTickets(t *testing.T) {
-	var o openedTickets
-	raw := func(i int) string { return fmt.Sprint("ticket ", i) }
-	if o.find([]byte(raw(1))) != nil {
+	o := newOpenedTickets()
+	ticket := func(i int) *openedTicket {
+		raw := fmt.Sprint("ticket ", i)
+		return &openedTicket{raw: raw, hash: o.hash([]byte(raw))}
+	}
+	found := func(t *openedTicket) *openedTicket { return o.find(t.hash, []byte(t.raw)) }
+	if found(ticket(1)) != nil {
 		t.Error("an empty cache has a ticket")
 	}
-	tickets := make([]*openedTicket, 3*maxOpened)
-	for i := range tickets {
-		tickets[i] = &openedTicket{raw: raw(i)}
-		o.add(tickets[i])
-		o.add(&openedTicket{raw: raw(i)}) // again, by another goroutine
+	sets := make(map[*openedSet][]*openedTicket)
+	for i := range 3 * maxOpened {
+		added := ticket(i)
+		sets[o.set(added.hash)] = append(sets[o.set(added.hash)], added)
+		o.add(added)
+		o.add(ticket(i)) // again, by another goroutine
 	}
-	if len(o.tickets) != maxOpened || len(o.order) != maxOpened {
-		t.Errorf("%d tickets in %d places, want %d", len(o.tickets), len(o.order), maxOpened)
-	}
-	for i, want := range tickets {
-		got := o.find([]byte(raw(i)))
-		if i < 2*maxOpened && got != nil || i >= 2*maxOpened && got != want {
-			t.Fatalf("ticket %d: %p, want it only if it is among the newest", i, got)
+	for _, tickets := range sets {
+		for i, want := range tickets {
+			got := found(want)
+			if old := i < len(tickets)-setSize; old && got != nil || !old && got != want {
+				t.Fatalf("ticket %d of the %d of its set: %p, want it only if it is among the newest", i, len(tickets), got)
+			}
 		}
+	}
+	// Another ticket of the same hash is not taken for it.
+	last := ticket(3*maxOpened - 1)
+	other := &openedTicket{raw: "other", hash: last.hash}
+	if found(other) != nil {
+		t.Error("a ticket was found by its hash alone")
+	}
+	if o.add(other); found(other) != other || found(last) == nil {
+		t.Error("two tickets of one hash are not told apart")
 	}
 }
 
@@ -258,19 +271,5 @@ func TestCloseWipes(t *testing.T) {
 	a.Close()
 	if *i.secret != (contextKey{}) || *a.secret != (contextKey{}) {
 		t.Error("a closed context has its key")
-	}
-}
-
-func TestMakeRoom(t *testing.T) {
-	files := make(map[string]int)
-	for i := range 3 * maxFiles {
-		makeRoom(files)
-		files[fmt.Sprint(i)] = i
-		if len(files) > maxFiles {
-			t.Fatalf("%d files are remembered", len(files))
-		}
-	}
-	if len(files) != maxFiles {
-		t.Errorf("%d files are remembered, want %d", len(files), maxFiles)
 	}
 }

@@ -32,7 +32,7 @@ func (p *Provider) AcceptorFromKeytabBytes(b []byte) (gss.Credential, error) {
 	if err != nil {
 		return nil, noCred("the keytab %s: %w", inMemory, err)
 	}
-	keys := &keytabFile{table: p.keyTable(kt)}
+	keys := &keytabFile{table: p.keyTable(kt), opened: newOpenedTickets()}
 	if len(keys.table) == 0 {
 		return nil, noCred("the keytab %s has no key of a permitted encryption type", inMemory)
 	}

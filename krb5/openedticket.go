@@ -2,7 +2,7 @@ package krb5
 
 import (
 	"fmt"
-	"sync"
+	"hash/maphash"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +20,7 @@ type openedTicket struct {
 	flags      uint32
 	start, end time.Time
 	raw        string                // the ticket itself, encrypted
+	hash       uint64                // of raw
 	by         *serviceKey           // what has opened it
 	proxy      atomic.Pointer[login] // how an acceptor goes on for the client; nil: not yet
 	transited  error                 // why the realms on the client's way are not acceptable; nil: they are
@@ -34,7 +35,8 @@ func (t *openedTicket) anonymous() bool {
 // openTicket decrypts the ticket, in room if there is enough, unless it was
 // decrypted before.
 func (c *acceptor) openTicket(t *krbmsg.Ticket, keys *keytabFile, room []byte) (*openedTicket, error) {
-	if o := keys.opened.find(t.Raw); o != nil && c.cred.matches(o.server) {
+	hash := keys.opened.hash(t.Raw)
+	if o := keys.opened.find(hash, t.Raw); o != nil && c.cred.matches(o.server) {
 		return o, nil
 	}
 	plain, by, code := keys.table.open(room, t, c.cred.matches)
@@ -52,7 +54,7 @@ func (c *acceptor) openTicket(t *krbmsg.Ticket, keys *keytabFile, room []byte) (
 	}
 	o := &openedTicket{
 		server: by.principal, client: part.Client, session: session, flags: part.Flags, start: part.StartTime, end: part.EndTime,
-		raw: string(t.Raw), by: by,
+		raw: string(t.Raw), hash: hash, by: by,
 	}
 	if o.start.IsZero() {
 		o.start = part.AuthTime
@@ -105,39 +107,51 @@ func (c *acceptor) explainKeys(code krbmsg.ErrorCode, t *krbmsg.Ticket, keys key
 // belongs to one version of a keytab and ends with it. What can change, such as
 // the time, is checked each time.
 //
-// The zero openedTickets is empty.
+// A ticket has a few places, by its hash, and takes that of the oldest there. So
+// neither finding nor adding needs a lock.
 type openedTickets struct {
-	mu      sync.Mutex
-	tickets map[string]*openedTicket // by openedTicket.raw
-	order   []string                 // a ring of the keys, oldest at next once it is full
-	next    int
+	seed maphash.Seed
+	sets [maxOpened / setSize]openedSet
 }
 
-// maxOpened bounds the tickets that are remembered, some 3 kB each and
-// the ticket itself.
-const maxOpened = 512
-
-func (o *openedTickets) find(raw []byte) *openedTicket {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.tickets[string(raw)]
+type openedSet struct {
+	places [setSize]atomic.Pointer[openedTicket]
+	next   atomic.Uint32 // the place of the oldest
 }
 
+const (
+	// maxOpened bounds the tickets that are remembered, some 3 kB each and the
+	// ticket itself.
+	maxOpened = 512
+	setSize   = 4
+)
+
+func newOpenedTickets() *openedTickets { return &openedTickets{seed: maphash.MakeSeed()} }
+
+// hash is by what a ticket is looked for. It only leads there: the octets decide.
+func (o *openedTickets) hash(raw []byte) uint64 { return maphash.Bytes(o.seed, raw) }
+
+func (o *openedTickets) set(hash uint64) *openedSet { return &o.sets[hash%uint64(len(o.sets))] }
+
+// find returns the ticket with these octets and their hash, or nil.
+func (o *openedTickets) find(hash uint64, raw []byte) *openedTicket {
+	s := o.set(hash)
+	for i := range s.places {
+		if t := s.places[i].Load(); t != nil && t.hash == hash && t.raw == string(raw) {
+			return t
+		}
+	}
+	return nil
+}
+
+// add remembers a ticket, unless it is there. Goroutines that open one at once may
+// each have theirs remembered, which does no harm.
 func (o *openedTickets) add(t *openedTicket) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.tickets == nil {
-		o.tickets = make(map[string]*openedTicket)
+	s := o.set(t.hash)
+	for i := range s.places {
+		if have := s.places[i].Load(); have == t || have != nil && have.hash == t.hash && have.raw == t.raw {
+			return
+		}
 	}
-	if o.tickets[t.raw] != nil {
-		return
-	}
-	if len(o.order) < maxOpened {
-		o.order = append(o.order, t.raw)
-	} else {
-		delete(o.tickets, o.order[o.next])
-		o.order[o.next] = t.raw
-		o.next = (o.next + 1) % maxOpened
-	}
-	o.tickets[t.raw] = t
+	s.places[(s.next.Add(1)-1)%setSize].Store(t)
 }

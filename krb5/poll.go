@@ -3,7 +3,10 @@ package krb5
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/go-negotiate/negotiate/internal/readmap"
 )
 
 // pollInterval is how long the content of a cache is taken for unchanged that a
@@ -15,19 +18,35 @@ const pollInterval = time.Second
 // once in the interval, by one goroutine; others use what was there before as long
 // as that is valid. Its zero value is empty.
 type polls struct {
-	mu sync.Mutex
-	m  map[string]*poll
+	mu sync.Mutex // held to write what m has
+	m  readmap.Map[pollKey, *poll]
 }
 
 type pollKey struct{ label, want string }
 
-func (k pollKey) String() string { return k.label + " " + k.want }
-
 // poll is one cache.
 type poll struct {
-	checked time.Time
-	login   *login    // nil: not read yet
-	call    *pollCall // under way; nil: none
+	last atomic.Pointer[pollAnswer] // nil: not read yet
+	call atomic.Pointer[pollCall]   // under way; nil: none
+}
+
+// pollAnswer is what a daemon has said.
+type pollAnswer struct {
+	login *login
+	at    time.Time
+}
+
+// present returns the login to use for now; nil if the daemon has to be asked, or
+// waited for. A nil poll has none.
+func (p *poll) present(now time.Time) *login {
+	if p == nil {
+		return nil
+	}
+	last := p.last.Load()
+	if last == nil || now.Sub(last.at).Abs() >= pollInterval && p.call.Load() == nil || !last.login.isValid() {
+		return nil
+	}
+	return last.login
 }
 
 // pollCall is a question to the daemon. Before done is closed only the goroutine
@@ -43,6 +62,9 @@ type pollCall struct {
 // get returns the login of a cache, which read reads if it may have changed.
 func (s *polls) get(ctx context.Context, key pollKey, now func() time.Time, read func(context.Context) (*login, error)) (*login, error) {
 	for {
+		if l := s.m.Get(key).present(now()); l != nil {
+			return l, nil
+		}
 		call, mine, l := s.claim(key, now())
 		switch {
 		case l != nil:
@@ -66,37 +88,34 @@ func (s *polls) get(ctx context.Context, key pollKey, now func() time.Time, read
 func (s *polls) claim(key pollKey, now time.Time) (call *pollCall, mine bool, l *login) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.m[key.String()]
+	p := s.m.Get(key)
 	if p == nil {
-		if s.m == nil {
-			s.m = make(map[string]*poll)
-		}
-		makeRoom(s.m)
 		p = &poll{}
-		s.m[key.String()] = p
+		s.m.MakeRoom(maxFiles)
+		s.m.Set(key, p)
 	}
-	fresh := now.Sub(p.checked).Abs() < pollInterval
-	switch {
-	case p.login != nil && (fresh || p.call != nil) && p.login.isValid():
-		return nil, false, p.login
-	case p.call != nil:
-		return p.call, false, nil
+	if l := p.present(now); l != nil {
+		return nil, false, l
 	}
-	p.call = &pollCall{done: make(chan struct{})}
-	return p.call, true, nil
+	if call := p.call.Load(); call != nil {
+		return call, false, nil
+	}
+	call = &pollCall{done: make(chan struct{})}
+	p.call.Store(call)
+	return call, true, nil
 }
 
 func (s *polls) ask(ctx context.Context, key pollKey, call *pollCall, now func() time.Time, read func(context.Context) (*login, error)) (*login, error) {
 	call.abandoned = true // unless read returns
 	defer func() {
 		s.mu.Lock()
-		if p := s.m[key.String()]; p != nil && p.call == call {
-			p.call = nil
+		if p := s.m.Get(key); p != nil && p.call.Load() == call {
 			if call.login != nil {
-				p.login, p.checked = call.login, now()
+				p.last.Store(&pollAnswer{call.login, now()})
 			} else if !call.abandoned {
-				p.login = nil
+				p.last.Store(nil)
 			}
+			p.call.Store(nil)
 		}
 		s.mu.Unlock()
 		close(call.done)

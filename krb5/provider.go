@@ -15,6 +15,7 @@ import (
 	"github.com/go-negotiate/negotiate/internal/ccache"
 	"github.com/go-negotiate/negotiate/internal/kdcclient"
 	"github.com/go-negotiate/negotiate/internal/profile"
+	"github.com/go-negotiate/negotiate/internal/readmap"
 	"github.com/go-negotiate/negotiate/internal/replay"
 	"github.com/go-negotiate/negotiate/internal/spnego"
 )
@@ -75,11 +76,14 @@ type Provider struct {
 	log    *slog.Logger
 	env    profile.Environment
 	replay *replay.Cache
+	// usualCCache is the default credential cache where the environment names none.
+	usualCCache string
 
-	mu           sync.Mutex
-	caches       map[string]*cacheEntry // by name
-	keytabs      map[string]*keytabFile // by path
-	keytabLogins map[string]keytabLogin // with the client keytab
+	mu           sync.Mutex                        // held to write what follows
+	files        readmap.Map[string, *namedFile]   // credential caches, by the user's name for them
+	caches       readmap.Map[string, *cacheEntry]  // by name
+	keytabs      readmap.Map[string, *keytabFile]  // by path
+	keytabLogins readmap.Map[string, *keytabLogin] // with the client keytab
 
 	memory ccache.Memory
 	polls  polls
@@ -128,16 +132,13 @@ func newProvider(o Options, conf *profile.Config, env profile.Environment) *Prov
 		conf.Clockskew = o.ClockSkew
 	}
 	p := &Provider{
-		opts:    o,
-		conf:    conf,
-		env:     env,
-		log:     slog.New(slog.DiscardHandler),
-		replay:  replay.New(o.ReplayCacheSize, conf.Clockskew),
-		caches:  make(map[string]*cacheEntry),
-		keytabs: make(map[string]*keytabFile),
-
-		keytabLogins: make(map[string]keytabLogin),
+		opts:   o,
+		conf:   conf,
+		env:    env,
+		log:    slog.New(slog.DiscardHandler),
+		replay: replay.New(o.ReplayCacheSize, conf.Clockskew),
 	}
+	p.usualCCache = ccache.DefaultName(conf.DefaultCCacheName, env.UID)
 	if o.Logger != nil {
 		p.log = o.Logger.With(slog.String("logger", "negotiate.gss"))
 	}

@@ -44,10 +44,9 @@ func retryAfter(now time.Time, t *kdcclient.Ticket) time.Time {
 // one, which is still valid.
 var errNoGain = errors.New("no ticket yet lasts longer")
 
-// replace carries out c.next. If that fails the ticket of c stays, and another
-// attempt is due later.
-func (l *login) replace(ctx context.Context, key ticketKey, c *ticketCall, fetch func(context.Context) (*kdcclient.Ticket, error)) {
-	n := c.next
+// replace carries out n, the next of c. If that fails the ticket of c stays, and
+// another attempt is due later.
+func (l *login) replace(ctx context.Context, key ticketKey, c, n *ticketCall, fetch func(context.Context) (*kdcclient.Ticket, error)) {
 	n.abandoned = true // unless there is a ticket
 	defer func() {
 		if n.ticket != nil {
@@ -57,16 +56,15 @@ func (l *login) replace(ctx context.Context, key ticketKey, c *ticketCall, fetch
 	defer func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		c.next, c.due = nil, retryAfter(l.now(), c.ticket)
+		again := retryAfter(l.now(), c.ticket).UnixMicro()
+		c.due.Store(again)
+		c.next.Store(nil)
 		if n.ticket != nil {
 			// A new ticket may be due at once, where the KDC's clock is far ahead.
-			n.due = dueAt(n.ticket)
-			if n.due.Before(c.due) {
-				n.due = c.due
-			}
+			n.due.Store(max(dueAt(n.ticket).UnixMicro(), again))
 			n.abandoned = false
-			if l.tickets[key] == c {
-				l.tickets[key] = n
+			if l.tickets.Get(key) == c {
+				l.tickets.Set(key, n)
 			}
 		}
 		close(n.done)

@@ -47,12 +47,10 @@ func (p *Provider) StoreCCache(ctx context.Context, c gss.Credential, name strin
 // that it has. The cache is of whom they name: the KDC may have given the client
 // another name than the one that it logged in by.
 func (l *login) asCache(tgt *kdcclient.Ticket) *ccache.Cache {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	own := tgtKey(l.client.Realm)
 	cache := &ccache.Cache{Principal: tgt.Client, KDCOffset: l.ahead(), Creds: []ccache.Credential{credentialOf(tgt)}}
 	seen := make(map[*kdcclient.Ticket]bool)
-	for key, c := range l.tickets {
+	for key, c := range l.tickets.All() {
 		if key == own || key.use == useForwarded || key.use == useEvidence || key.use == useEnterpriseEvidence || !c.isDone() || !l.validAt(c.ticket, l.now()) || seen[c.ticket] || !c.ticket.Client.Equal(tgt.Client) {
 			continue
 		}

@@ -117,19 +117,19 @@ func (l *login) claim(cache string, bases [2][]byte) (written func(ok bool)) {
 	l.mu.Unlock()
 	l.p.mu.Lock()
 	defer l.p.mu.Unlock()
-	before, claimed := l.p.caches[cache], &cacheEntry{login: l, writing: true}
-	makeRoom(l.p.caches)
-	l.p.caches[cache] = claimed
+	before, claimed := l.p.caches.Get(cache), &cacheEntry{login: l, writing: true}
+	l.p.caches.MakeRoom(maxFiles)
+	l.p.caches.Set(cache, claimed)
 	return func(ok bool) {
 		l.p.mu.Lock()
 		defer l.p.mu.Unlock()
 		claimed.writing = false
 		switch {
-		case ok || l.p.caches[cache] != claimed:
+		case ok || l.p.caches.Get(cache) != claimed:
 		case before == nil:
-			delete(l.p.caches, cache)
+			l.p.caches.Delete(cache)
 		default:
-			l.p.caches[cache] = before
+			l.p.caches.Set(cache, before)
 		}
 	}
 }

@@ -67,15 +67,11 @@ func ParseName(name string) (Name, error) {
 	return n, fmt.Errorf("%w: %q; use a FILE:, DIR:, KCM: or KEYRING: cache, in KRB5CCNAME or as default_ccache_name in krb5.conf", ErrUnsupportedType, name)
 }
 
-// DefaultName returns the name of the default cache, as MIT chooses it:
-// KRB5CCNAME, then configured (default_ccache_name of krb5.conf, expanded),
-// then FILE:/tmp/krb5cc_UID. Where users have no numbers (uid below 0, as
-// os.Getuid gives on Windows), the last is krb5cc in the folder for temporary
-// files.
-func DefaultName(getenv func(string) string, configured string, uid int) string {
-	if name := getenv("KRB5CCNAME"); name != "" {
-		return name
-	}
+// DefaultName returns the name of the default cache where KRB5CCNAME names none,
+// as MIT chooses it: configured (default_ccache_name of krb5.conf, expanded), then
+// FILE:/tmp/krb5cc_UID. Where users have no numbers (uid below 0, as os.Getuid
+// gives on Windows), the last is krb5cc in the folder for temporary files.
+func DefaultName(configured string, uid int) string {
 	if configured != "" {
 		return configured
 	}
