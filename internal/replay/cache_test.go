@@ -13,12 +13,25 @@ import (
 type clocked struct {
 	t *testing.T
 	*Cache
+	skew time.Duration
 	now  time.Time
 	next uint64 // the number of the next new authenticator
 }
 
 func newClocked(t *testing.T, size int) *clocked {
-	return &clocked{t: t, Cache: New(size, 5*time.Minute), now: time.Unix(1_700_000_000, 0)}
+	const skew = 5 * time.Minute
+	return &clocked{t: t, Cache: New(size, skew), skew: skew, now: time.Unix(1_700_000_000, 0)}
+}
+
+// width is that of a slice.
+func (c *clocked) width() time.Duration { return c.parts[0].width }
+
+// count is how many authenticators are remembered.
+func (c *clocked) count() (n int) {
+	for _, p := range c.parts {
+		n += p.count
+	}
+	return n
 }
 
 // token is an authenticator and the time that it bears.
@@ -62,16 +75,18 @@ func TestWithinTheSkew(t *testing.T) {
 
 // What is too old leaves memory.
 func TestForgets(t *testing.T) {
-	c := newClocked(t, 0)
+	c := newClocked(t, minPart)
 	for range 3600 {
 		c.now = c.now.Add(time.Second)
 		c.try("new", c.fresh(0), nil)
 	}
-	if limit := 305 + int(c.width/time.Second); c.count > limit {
-		t.Errorf("%d authenticators are remembered, want those of the last 5 minutes (%d)", c.count, limit)
+	if limit := 305 + int(c.width()/time.Second); c.count() > limit {
+		t.Errorf("%d authenticators are remembered, want those of the last 5 minutes (%d)", c.count(), limit)
 	}
-	if limit := 2*slicesPerSkew + 2; len(c.slices) > limit {
-		t.Errorf("%d slices, want at most %d", len(c.slices), limit)
+	for _, p := range c.parts {
+		if limit := 2*slicesPerSkew + 2; len(p.slices) > limit {
+			t.Errorf("%d slices, want at most %d", len(p.slices), limit)
+		}
 	}
 }
 
@@ -84,8 +99,8 @@ func TestFull(t *testing.T) {
 		c.now = c.now.Add(time.Second / 2)
 		tok := c.fresh(0)
 		c.try("of the present", tok, nil)
-		if used = append(used, tok); c.count > 100 {
-			t.Fatalf("%d authenticators are remembered, want at most 100", c.count)
+		if used = append(used, tok); c.count() > 100 {
+			t.Fatalf("%d authenticators are remembered, want at most 100", c.count())
 		}
 	}
 	for _, tok := range used {
@@ -107,7 +122,7 @@ func TestBurst(t *testing.T) {
 		c.try("within the limit", c.fresh(0), nil)
 	}
 	c.try("beyond it", c.fresh(0), ErrForgotten)
-	c.now = c.now.Add(c.width)
+	c.now = c.now.Add(c.width())
 	c.try("a moment later", c.fresh(0), nil)
 }
 
@@ -135,7 +150,7 @@ func TestFloodOfTheFuture(t *testing.T) {
 	// The flooded moment itself is lost.
 	c.now = flood[0].stamp
 	c.try("in the flooded moment", c.fresh(0), ErrForgotten)
-	c.now = c.now.Add(c.width)
+	c.now = c.now.Add(c.width())
 	c.try("after it", c.fresh(0), nil)
 }
 
@@ -175,6 +190,29 @@ func TestNoSkew(t *testing.T) {
 	tok := c.fresh(0)
 	c.try("the first time", tok, nil)
 	c.try("again", tok, ErrRepeated)
+}
+
+// A large cache has parts, and is as large as was asked all the same: what is over
+// is refused part by part, and nothing passes twice.
+func TestParts(t *testing.T) {
+	const size = 4 * minPart
+	c := newClocked(t, size)
+	if len(c.parts) != 4 || len(New(0, 0).parts) != maxParts || len(New(minPart, 0).parts) != 1 {
+		t.Fatalf("%d parts", len(c.parts))
+	}
+	passed := 0
+	for range 2 * size {
+		tok := c.fresh(0)
+		if c.Check(c.now, tok.stamp, tok.cipher) == nil {
+			passed++
+			c.try("again", tok, ErrRepeated)
+		}
+	}
+	if passed != size || c.count() != size {
+		t.Errorf("%d of one moment passed and %d are remembered, want %d", passed, c.count(), size)
+	}
+	c.now = c.now.Add(c.width())
+	c.try("a moment later", c.fresh(0), nil)
 }
 
 // Of many goroutines with one authenticator, one wins.
