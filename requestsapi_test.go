@@ -703,7 +703,6 @@ func TestTimeout(t *testing.T) {
 			url := prepare(w, tr)
 			c := w.client(tr)
 			c.Timeout = 300 * time.Millisecond
-			start := time.Now()
 			resp, err := c.Get(url)
 			if err == nil {
 				_, err = io.ReadAll(resp.Body)
@@ -713,9 +712,6 @@ func TestTimeout(t *testing.T) {
 			ne, ok := errors.AsType[net.Error](err)
 			if !ok || !ne.Timeout() {
 				t.Errorf("got %v, want a time-out", err)
-			}
-			if took := time.Since(start); took > 10*time.Second {
-				t.Errorf("it took %v", took)
 			}
 		})
 	}

@@ -58,6 +58,8 @@ func silentKDC(t *testing.T) (conf string, asked <-chan struct{}) {
 	return writeFile(t, "krb5.conf", fmt.Sprintf(`[libdefaults]
  default_realm = BED.TEST
  dns_lookup_kdc = false
+ kdc_timeout = 1h
+ request_timeout = 1h
 [realms]
  BED.TEST = {
   kdc = udp/%s

@@ -28,7 +28,7 @@ var pictures = []picture{
 	},
 	{
 		name: "hosts", title: "Time for a token by hosts",
-		text: "The tickets of all hosts are cached, and each host's turn comes after all the others'. Of more than 16 384 tickets of a credential, a sixteenth is dropped at a time, and of more than 16 384 origins the one that was used longest ago.",
+		text: "The tickets of all hosts are cached, and each host's turn comes after all the others'. Of more than 16 384 tickets of a credential, a sixteenth is dropped at a time, and of more than 16 384 origins one that was not used of late.",
 		x:    "hosts", y: "µs", scale: 1e-3,
 		lines: []line{{"initial token", "Hosts/token/", "ns/op"}},
 	},
