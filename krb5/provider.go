@@ -77,7 +77,8 @@ type Provider struct {
 	env    profile.Environment
 	replay *replay.Cache
 	// usualCCache is the default credential cache where the environment names none.
-	usualCCache string
+	usualCCache    string
+	replaceTimeout time.Duration // the constant, other than in tests
 
 	mu           sync.Mutex                        // held to write what follows
 	files        readmap.Map[string, *namedFile]   // credential caches, by the user's name for them
@@ -137,8 +138,10 @@ func newProvider(o Options, conf *profile.Config, env profile.Environment) *Prov
 		env:    env,
 		log:    slog.New(slog.DiscardHandler),
 		replay: replay.New(o.ReplayCacheSize, conf.Clockskew),
+
+		usualCCache:    ccache.DefaultName(conf.DefaultCCacheName, env.UID),
+		replaceTimeout: replaceTimeout,
 	}
-	p.usualCCache = ccache.DefaultName(conf.DefaultCCacheName, env.UID)
 	if o.Logger != nil {
 		p.log = o.Logger.With(slog.String("logger", "negotiate.gss"))
 	}

@@ -69,7 +69,7 @@ func (l *login) replace(ctx context.Context, key ticketKey, c, n *ticketCall, fe
 		}
 		close(n.done)
 	}()
-	short, cancel := context.WithTimeout(ctx, patience(ctx))
+	short, cancel := context.WithTimeout(ctx, l.p.patience(ctx))
 	defer cancel()
 	t, err := l.successor(short, key, c.ticket, fetch)
 	switch {
@@ -84,11 +84,11 @@ func (l *login) replace(ctx context.Context, key ticketKey, c, n *ticketCall, fe
 
 // patience is how long a request waits for a ticket that it can do without: so
 // long that half of the time that its caller gives is left.
-func patience(ctx context.Context) time.Duration {
+func (p *Provider) patience(ctx context.Context) time.Duration {
 	if end, ok := ctx.Deadline(); ok {
-		return min(replaceTimeout, time.Until(end)/2)
+		return min(p.replaceTimeout, time.Until(end)/2)
 	}
-	return replaceTimeout
+	return p.replaceTimeout
 }
 
 // successor fetches a ticket that lasts longer than t. None but the
