@@ -63,11 +63,11 @@ func (l *login) replace(ctx context.Context, key ticketKey, c, n *ticketCall, fe
 			// A new ticket may be due at once, where the KDC's clock is far ahead.
 			n.due.Store(max(dueAt(n.ticket).UnixMicro(), again))
 			n.abandoned = false
-			if l.tickets.Get(key) == c {
-				l.tickets.Set(key, n)
-			}
 		}
-		close(n.done)
+		close(n.done) // before others find it, to whom there would be no ticket
+		if n.ticket != nil && l.tickets.Get(key) == c {
+			l.tickets.Set(key, n)
+		}
 	}()
 	short, cancel := context.WithTimeout(ctx, l.p.patience(ctx))
 	defer cancel()
