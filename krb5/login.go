@@ -195,7 +195,7 @@ func (l *login) evict() {
 	if l.tickets.Len() < maxTickets {
 		return
 	}
-	for key, c := range l.tickets.All() {
+	for key, c := range l.tickets.FromAnywhere() {
 		if l.tickets.Len() <= maxTickets-maxTickets/16 {
 			return
 		}

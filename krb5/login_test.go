@@ -168,11 +168,33 @@ func TestEviction(t *testing.T) {
 	if l.tickets.Len() > maxTickets {
 		t.Errorf("%d tickets, want at most %d", l.tickets.Len(), maxTickets)
 	}
+	if l.tickets.Get(keyOf(useService, name(3*maxTickets-1))) == nil {
+		t.Error("the newest ticket was dropped")
+	}
 	if l.held() != own || l.tickets.Get(tgtKey("OTHER")) == nil {
 		t.Error("a ticket-granting ticket was dropped for those of services")
 	}
 	if _, err := l.tgt(t.Context()); !errors.Is(err, gss.ErrCredentialsExpired) || !strings.Contains(err.Error(), "expired at") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Of tickets that are asked for no more, some go each time.
+func TestEvictionDropsAny(t *testing.T) {
+	l := testLogin(t)
+	ticket := testTicket(t, principal.Service("R", "HTTP", "web"), time.Hour)
+	name := func(i int) principal.Name { return principal.Service("R", "HTTP", fmt.Sprintf("h%d", i)) }
+	for i := range 4 * maxTickets {
+		l.add(keyOf(useService, name(i)), ticket)
+	}
+	old := 0
+	for i := range maxTickets {
+		if l.tickets.Get(keyOf(useService, name(i))) != nil {
+			old++
+		}
+	}
+	if old > maxTickets/8 {
+		t.Errorf("%d of the first %d tickets are there still, after three times as many", old, maxTickets)
 	}
 }
 

@@ -4,6 +4,7 @@ package readmap
 
 import (
 	"iter"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 )
@@ -44,11 +45,33 @@ func (m *Map[K, V]) Len() int { return int(m.n.Load()) }
 // MakeRoom deletes any entries of a map that has limit entries or more, so that
 // one more keeps it within that.
 func (m *Map[K, V]) MakeRoom(limit int) {
-	for k := range m.All() {
-		if m.Len() < limit {
+	if m.Len() < limit {
+		return
+	}
+	for k := range m.FromAnywhere() {
+		if m.Delete(k); m.Len() < limit {
 			return
 		}
-		m.Delete(k)
+	}
+}
+
+// FromAnywhere is All, but begins at any entry, for who wants to delete some. All
+// has the same ones first each time.
+func (m *Map[K, V]) FromAnywhere() iter.Seq2[K, V] {
+	return func(yield func(K, V) bool) {
+		first := rand.IntN(max(m.Len(), 1))
+		i := 0
+		for k, v := range m.All() {
+			if i++; i > first && !yield(k, v) {
+				return
+			}
+		}
+		i = 0
+		for k, v := range m.All() {
+			if i++; i > first || !yield(k, v) {
+				return
+			}
+		}
 	}
 }
 

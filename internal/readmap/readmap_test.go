@@ -74,3 +74,42 @@ func TestLookingUpAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// What nobody uses any more does not stay for ever, with all that is new taking one
+// and the same place.
+func TestMakeRoomDropsAny(t *testing.T) {
+	const limit = 100
+	var m Map[int, *int]
+	for i := range 50 * limit {
+		m.MakeRoom(limit)
+		m.Set(i, &i)
+	}
+	for k := range m.All() {
+		if k < 25*limit {
+			t.Errorf("%d is there still", k)
+		}
+	}
+}
+
+// Each entry comes once, also where those that came are deleted.
+func TestFromAnywhere(t *testing.T) {
+	for range 100 {
+		var m Map[int, *int]
+		for i := range 20 {
+			m.Set(i, &i)
+		}
+		seen := make(map[int]bool)
+		for k := range m.FromAnywhere() {
+			if m.Delete(k); seen[k] {
+				t.Fatalf("%d came twice", k)
+			}
+			seen[k] = true
+		}
+		if len(seen) != 20 || m.Len() != 0 {
+			t.Fatalf("%d came, and %d are left", len(seen), m.Len())
+		}
+		for k := range m.FromAnywhere() {
+			t.Fatalf("an empty map has %d", k)
+		}
+	}
+}
