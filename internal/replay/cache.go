@@ -5,6 +5,7 @@ package replay
 import (
 	"crypto/sha256"
 	"errors"
+	"hash/maphash"
 	"time"
 )
 
@@ -22,9 +23,12 @@ var (
 // nothing passes twice, so that when it is full something has to be refused.
 //
 // It is safe for concurrent use. A large one has several parts, each with some of
-// the authenticators and a lock of its own. Who sends what goes to one part only
-// fills no more than that.
-type Cache struct{ parts []*part }
+// the authenticators and a lock of its own. Nobody can tell which go to one part, in
+// order to fill that alone with few.
+type Cache struct {
+	seed  maphash.Seed
+	parts []*part
+}
 
 // key is the beginning of the authenticator's hash. Nobody can make two of the
 // same key in less than some 2^64 trials, and gains nothing by it.
@@ -43,7 +47,7 @@ func New(size int, skew time.Duration) *Cache {
 		size = defaultSize
 	}
 	n := min(max(size/minPart, 1), maxParts)
-	c := &Cache{make([]*part, n)}
+	c := &Cache{maphash.MakeSeed(), make([]*part, n)}
 	for i := range c.parts {
 		c.parts[i] = newPart(size/n, skew)
 	}
@@ -56,5 +60,9 @@ func New(size int, skew time.Duration) *Cache {
 func (c *Cache) Check(now, stamp time.Time, cipher []byte) error {
 	sum := sha256.Sum256(cipher)
 	k := key(sum[:len(key{})])
-	return c.parts[int(k[0])%len(c.parts)].check(now, stamp, k)
+	return c.part(k).check(now, stamp, k)
+}
+
+func (c *Cache) part(k key) *part {
+	return c.parts[maphash.Bytes(c.seed, k[:])%uint64(len(c.parts))]
 }

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"sync"
@@ -231,5 +232,19 @@ func TestConcurrent(t *testing.T) {
 	wg.Wait()
 	if passed.Load() != 1 {
 		t.Errorf("it passed %d times, want once", passed.Load())
+	}
+}
+
+// Somebody picks authenticators by their hashes in order to fill one part with few.
+func TestPartsCannotBePicked(t *testing.T) {
+	c := newClocked(t, 4*minPart)
+	for sent := 0; sent <= minPart; {
+		tok := c.fresh(0)
+		if sum := sha256.Sum256(tok.cipher); sum[0]%4 == 0 {
+			sent++
+			if err := c.Check(c.now, tok.stamp, tok.cipher); err != nil {
+				t.Fatalf("number %d of them fills a part: %v", sent, err)
+			}
+		}
 	}
 }
