@@ -39,7 +39,7 @@ func (p *Provider) loginFromStore(ctx context.Context, store ccache.Store, label
 	if err != nil {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if e != nil && e == p.caches.Get(name) && !e.writing {
+		if errors.Is(err, fs.ErrNotExist) && e != nil && e == p.caches.Get(name) && !e.writing {
 			p.caches.Delete(name) // so that the next one does not wait for it to settle
 		}
 		return nil, noCache(label, err)
