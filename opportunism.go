@@ -18,7 +18,7 @@ const (
 	OpportunisticNever Opportunism = iota
 	// OpportunisticLearned waits to be asked once by each origin. Afterwards
 	// the token goes with the request, until the origin refuses one. The
-	// Transport remembers the last 16384 origins.
+	// Transport remembers 16384 origins, and forgets those not used of late.
 	OpportunisticLearned
 	// OpportunisticAlways sends a token with each request, and so fetches a
 	// ticket for every server that is talked to. Use it with Transport.Allow
