@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 
 	"github.com/go-negotiate/negotiate/gss"
@@ -90,6 +91,21 @@ func TestOriginSetIsBounded(t *testing.T) {
 	s.forget("another")
 	if s.has("another") || s.queue.Len() != maxOrigins-1 || s.at.Len() != maxOrigins-1 {
 		t.Errorf("%d origins are remembered", s.at.Len())
+	}
+}
+
+// An origin that many add at once is there once.
+func TestOriginIsAddedOnce(t *testing.T) {
+	var s originSet
+	var wg sync.WaitGroup
+	for i := range 3000 {
+		for range 4 {
+			wg.Go(func() { s.add(fmt.Sprint(i)) })
+		}
+		wg.Wait()
+	}
+	if s.queue.Len() != 3000 || s.at.Len() != 3000 {
+		t.Errorf("%d origins in the queue and %d in the map, want 3000", s.queue.Len(), s.at.Len())
 	}
 }
 

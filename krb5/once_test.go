@@ -109,3 +109,30 @@ func TestEndsBeforeTheNextAttempt(t *testing.T) {
 		t.Errorf("after its end: got %v, %v", got, err)
 	}
 }
+
+// The same of those that ask a daemon, when its last answer has become old.
+func TestDaemonIsAskedOnceByManyAtOnce(t *testing.T) {
+	const turns = 3000
+	var s polls
+	l := testLogin(t)
+	l.add(tgtKey("R"), testTicket(t, principal.TGS("R", "R"), time.Hour))
+	now := time.Now()
+	var reads atomic.Int64
+	var wg sync.WaitGroup
+	for range turns {
+		now = now.Add(2 * pollInterval)
+		for range 4 {
+			wg.Go(func() {
+				_, err := s.get(t.Context(), pollKey{label: "KCM:"}, func() time.Time { return now },
+					func(context.Context) (*login, error) { reads.Add(1); return l, nil })
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	if n := reads.Load(); n != turns {
+		t.Errorf("%d reads, want %d", n, turns)
+	}
+}
