@@ -366,6 +366,27 @@ func TestClientKeytab(t *testing.T) {
 	}
 }
 
+// A client keytab that gets other keys, as at a rekeying, goes on with the tickets
+// that its principal has.
+func TestClientKeytabIsRewritten(t *testing.T) {
+	kdc := realm(t)
+	kdc.AddPrincipal("bob", "")
+	keys := kdc.Keytab("alice")
+	p := provider(t, kdc, countable(t, kdc), func(o *krb5.Options) {
+		o.CCache, o.ClientKeytab = filepath.Join(t.TempDir(), "none"), keys
+	})
+	for range 3 {
+		if got := seen(t, p, nil); got != "alice@KRB.TEST" {
+			t.Errorf("the acceptor sees %s", got)
+		}
+		kdc.WriteKeytab(keys, "alice", "bob")
+		kdc.WriteKeytab(keys, "alice")
+	}
+	if n := kdc.Requests(); n.AS != 2 || n.Service != 1 {
+		t.Errorf("the KDC was asked %+v, want one login and one ticket", n)
+	}
+}
+
 // A cache that is there and cannot be understood just now may be anybody's: the
 // client keytab does not make the client somebody else, and goes on for whom was
 // asked by name.

@@ -122,8 +122,8 @@ type openedSet struct {
 const (
 	// maxOpened bounds the tickets that are remembered, some 3 kB each and the
 	// ticket itself.
-	maxOpened = 512
-	setSize   = 4
+	maxOpened = 1024
+	setSize   = 8
 )
 
 func newOpenedTickets() *openedTickets { return &openedTickets{seed: maphash.MakeSeed()} }
