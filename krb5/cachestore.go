@@ -35,7 +35,7 @@ func (p *Provider) loginFromStore(ctx context.Context, store ccache.Store, label
 	if err == nil && e != nil && e.version == version {
 		return e.login, nil
 	}
-	cache, version, err := settle(ctx, store, e != nil)
+	cache, version, err := settle(ctx, store, e != nil, p.settleTime)
 	if err != nil {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -68,14 +68,14 @@ const settleTime = 500 * time.Millisecond
 
 // settle reads a cache. kinit first empties a cache, or removes its file, and then
 // writes the tickets to it: a cache without any, or one that was there before and
-// is not, is looked at again a few times.
-func settle(ctx context.Context, store ccache.Store, known bool) (*ccache.Cache, ccache.Version, error) {
+// is not, is looked at again a few times, with patience.
+func settle(ctx context.Context, store ccache.Store, known bool, patience time.Duration) (*ccache.Cache, ccache.Version, error) {
 	waited := time.Duration(0)
 	for pause := time.Millisecond; ; pause *= 2 {
 		cache, version, err := store.Read(ctx)
-		gone := known && errors.Is(err, fs.ErrNotExist) && waited < settleTime/5
+		gone := known && errors.Is(err, fs.ErrNotExist) && waited < patience/5
 		empty := err == nil && len(cache.Creds) == 0
-		if !gone && !empty || waited >= settleTime {
+		if !gone && !empty || waited >= patience {
 			return cache, version, err
 		}
 		t := time.NewTimer(pause)

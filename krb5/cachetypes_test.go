@@ -54,16 +54,16 @@ func TestStoreTickets(t *testing.T) {
 			path, name := test.path(t)
 			before := read(t, path)
 			change := func(o *krb5.Options) { o.CCache = name }
-			crowd(t, provider(t, kdc, change), nil, time.Now())
+			crowd(t, provider(t, kdc, countable(t, kdc), change), nil, time.Now())
 			if string(read(t, path)) != string(before) {
 				t.Fatal("the cache was changed, and nobody asked for that")
 			}
-			crowd(t, provider(t, kdc, change, writesBack), nil, time.Now())
+			crowd(t, provider(t, kdc, countable(t, kdc), change, writesBack), nil, time.Now())
 			if n := services(t, path); n[service+"@KRB.TEST"] != 1 || n["krbtgt/KRB.TEST@KRB.TEST"] != 1 {
 				t.Errorf("the cache has %v", n)
 			}
 			kdc.ResetRequests()
-			crowd(t, provider(t, kdc, change), nil, time.Now())
+			crowd(t, provider(t, kdc, countable(t, kdc), change), nil, time.Now())
 			if n := kdc.Requests().TGS; n != 0 {
 				t.Errorf("%d TGS-REQs for a ticket that is in the cache", n)
 			}
@@ -253,11 +253,12 @@ func TestCacheBeingWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	empty := cache.WithCreds().Marshal()
+	empty := cache.WithCreds()
 	p := provider(t, kdc, func(o *krb5.Options) { o.CCache = path })
+	stop := krb5.WaitForCaches(p)
 	firstToken(t, p, gss.InitiateOptions{})
 	for name, halfway := range map[string]func() error{
-		"empty": func() error { return os.WriteFile(path, empty, 0o600) },
+		"empty": func() error { return ccache.WriteFile(path, empty) },
 		"gone":  func() error { return os.Remove(path) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -272,12 +273,13 @@ func TestCacheBeingWritten(t *testing.T) {
 					}
 				})
 			}
-			if err := os.WriteFile(path, full, 0o600); err != nil {
+			if err := ccache.WriteFile(path, cache); err != nil {
 				t.Error(err)
 			}
 			wg.Wait()
 		})
 	}
+	stop()
 	// Destroyed for good: the first to look waits a moment, and no other.
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
@@ -354,7 +356,7 @@ func TestClientKeytab(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	p = provider(t, kdc, clock.use, use, writesBack)
+	p = provider(t, kdc, clock.use, countable(t, kdc), use, writesBack)
 	want("no cache", "bob")
 	if n := services(t, path); n[service+"@KRB.TEST"] != 1 || n["krbtgt/KRB.TEST@KRB.TEST"] != 1 || len(n) != 2 {
 		t.Errorf("the cache has %v", n)

@@ -37,6 +37,7 @@ func provider(tb testing.TB, kdc *krbtest.KDC, change ...func(*krb5.Options)) *k
 	if err != nil {
 		tb.Fatal(err)
 	}
+	krb5.BePatient(p)
 	return p
 }
 
@@ -142,7 +143,7 @@ func noGoroutines(tb testing.TB) {
 	tb.Helper()
 	before := runtime.NumGoroutine()
 	tb.Cleanup(func() {
-		patience := time.NewTimer(30 * time.Second)
+		patience := time.NewTimer(time.Minute)
 		defer patience.Stop()
 		for runtime.NumGoroutine() > before {
 			select {

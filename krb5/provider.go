@@ -77,8 +77,9 @@ type Provider struct {
 	env    profile.Environment
 	replay *replay.Cache
 	// usualCCache is the default credential cache where the environment names none.
-	usualCCache    string
-	replaceTimeout time.Duration // the constant, other than in tests
+	usualCCache string
+	// These are the constants, other than in tests.
+	replaceTimeout, writeTimeout, settleTime time.Duration
 
 	mu           sync.Mutex                        // held to write what follows
 	files        readmap.Map[string, *namedFile]   // credential caches, by the user's name for them
@@ -140,7 +141,7 @@ func newProvider(o Options, conf *profile.Config, env profile.Environment) *Prov
 		replay: replay.New(o.ReplayCacheSize, conf.Clockskew),
 
 		usualCCache:    ccache.DefaultName(conf.DefaultCCacheName, env.UID),
-		replaceTimeout: replaceTimeout,
+		replaceTimeout: replaceTimeout, writeTimeout: writeTimeout, settleTime: settleTime,
 	}
 	if o.Logger != nil {
 		p.log = o.Logger.With(slog.String("logger", "negotiate.gss"))

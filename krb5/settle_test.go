@@ -63,7 +63,7 @@ func TestSettle(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				got, _, err := settle(t.Context(), &writing{start: start, states: test.states}, test.known)
+				got, _, err := settle(t.Context(), &writing{start: start, states: test.states}, test.known, settleTime)
 				if got != test.want || (err == nil) != (test.want != nil) {
 					t.Errorf("got %v, %v; want %v", got, err, test.want)
 				}
@@ -76,7 +76,7 @@ func TestSettle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, _, err := settle(ctx, &writing{states: []content{{0, empty}}}, true); !errors.Is(err, context.Canceled) {
+		if _, _, err := settle(ctx, &writing{states: []content{{0, empty}}}, true, settleTime); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -25,7 +25,7 @@ func (l *login) writeBack(ctx context.Context, key ticketKey, t *kdcclient.Ticke
 	if !l.p.opts.StoreTickets || l.home == nil && l.homeName == "" {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, l.p.writeTimeout)
 	defer cancel()
 	var err error
 	switch {

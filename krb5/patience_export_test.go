@@ -1,0 +1,14 @@
+package krb5
+
+import "time"
+
+// BePatient has requests wait for the next ticket, and for the cache that it is
+// written to, however slow the machine is.
+func BePatient(p *Provider) { p.replaceTimeout, p.writeTimeout = time.Hour, time.Hour }
+
+// WaitForCaches is BePatient for caches that somebody is writing. It returns what
+// undoes it.
+func WaitForCaches(p *Provider) (stop func()) {
+	p.settleTime = time.Hour
+	return func() { p.settleTime = settleTime }
+}
