@@ -181,7 +181,7 @@ func TestInitiatorRefusesReply(t *testing.T) {
 // answer, after it. Nothing it says changes what is cached.
 func TestInitiatorIsRefused(t *testing.T) {
 	kdc := realm(t)
-	p := provider(t, kdc)
+	p := provider(t, kdc, countable(t, kdc))
 	for _, test := range []struct {
 		code  krbmsg.ErrorCode
 		text  string

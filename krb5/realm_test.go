@@ -100,7 +100,7 @@ func TestReferralIsNotForOtherServices(t *testing.T) {
 	b.MapDomain("away.b.test", "C.TEST")
 	c.AddService("HTTP/web.away.b.test")
 	p := provider(t, a, func(o *krb5.Options) {
-		o.Config = config(t, []string{a.Addr()}, "", alsoRealms(b, c))
+		o.Config = config(t, []string{overTCP(a)}, "", alsoRealms(b, c))
 	})
 	firstToken(t, p, gss.InitiateOptions{Target: gss.HostBased("HTTP", "web.away.b.test")})
 	if b.Requests().Referral != 1 {

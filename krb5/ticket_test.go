@@ -231,7 +231,7 @@ func TestExpiredTicketIsRenewed(t *testing.T) {
 	kdc := realm(t, krbtest.WithClock(clock.now))
 	kdc.AddPrincipal("bob", "")
 	cc := kdc.CCache("alice", krbtest.ExpiresIn(time.Hour))
-	p := provider(t, kdc, func(o *krb5.Options) { o.CCache, o.Now = cc, clock.now })
+	p := provider(t, kdc, countable(t, kdc), func(o *krb5.Options) { o.CCache, o.Now = cc, clock.now })
 	cached, err := p.Acquire(t.Context(), gss.CredentialOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -298,7 +298,7 @@ func TestCacheGrows(t *testing.T) {
 	kdc := realm(t)
 	kdc.AddService("HTTP/other.krb.test")
 	cc := kdc.CCache("alice")
-	p := provider(t, kdc, func(o *krb5.Options) { o.CCache = cc })
+	p := provider(t, kdc, countable(t, kdc), func(o *krb5.Options) { o.CCache = cc })
 	firstToken(t, p, gss.InitiateOptions{})
 	other, _, err := ccache.ReadFile(kdc.CCache("alice", krbtest.WithTicket("HTTP/other.krb.test")))
 	if err != nil {
