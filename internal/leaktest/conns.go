@@ -40,7 +40,7 @@ func (c *Conns) Open() int { return int(c.open.Load()) }
 // yet, and fails the test if some stay open.
 func (c *Conns) WantNone(tb testing.TB) {
 	tb.Helper()
-	if n := c.left(10 * time.Second); n != 0 {
+	if n := c.left(time.Minute); n != 0 {
 		tb.Errorf("%d connections to the server are left open", n)
 	}
 }

@@ -14,7 +14,7 @@ func LeavesNothing(tb testing.TB) {
 	before := TakeCensus()
 	tb.Cleanup(func() {
 		tb.Helper()
-		if left := before.Exceeded(10 * time.Second); left != "" {
+		if left := before.Exceeded(time.Minute); left != "" {
 			tb.Errorf("it leaves something behind: %s", left)
 		}
 	})

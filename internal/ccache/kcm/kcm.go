@@ -130,20 +130,29 @@ func versionOf(client principal.Name, ids []uuid) ccache.Version {
 // wrap names the cache in an error that is about it.
 func (c cache) wrap(err error) error { return fmt.Errorf("%s: %w", c, err) }
 
-// maxReads is how often a cache is read that changes meanwhile.
-const maxReads = 5
+// maxPause is the longest of the pauses after which a cache is read again that
+// changes meanwhile. They begin with a millisecond and double, since kinit takes long
+// where the daemon's disk is slow.
+const maxPause = 256 * time.Millisecond
 
 // Read reads the tickets one by one. If the cache was changed meanwhile it reads
 // them again.
 func (c cache) Read(ctx context.Context) (out *ccache.Cache, v ccache.Version, err error) {
 	err = c.d.with(ctx, func(conn *conn) error {
-		for range maxReads {
+		for pause := time.Millisecond; ; pause *= 2 {
 			var settled bool
 			if out, v, settled, err = c.readOnce(conn); err != nil || settled {
 				return err
 			}
+			if pause > maxPause {
+				return c.wrap(fmt.Errorf("%w: it changed each time that it was read", ErrProtocol))
+			}
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
 		}
-		return c.wrap(fmt.Errorf("%w: it changed each time that it was read", ErrProtocol))
 	})
 	return out, v, err
 }
