@@ -32,12 +32,6 @@ var update = flag.Bool("update", false, "write the messages to testdata/mit")
 func realm(t *testing.T) []string {
 	t.Helper()
 	dir := t.TempDir()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
 	write := func(name, format string, args ...any) string {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, fmt.Appendf(nil, format, args...), 0o600); err != nil {
@@ -45,10 +39,13 @@ func realm(t *testing.T) []string {
 		}
 		return path
 	}
-	env := append(os.Environ(),
-		"KRB5_CONFIG="+write("krb5.conf", "[libdefaults]\n default_realm = MIT.TEST\n dns_canonicalize_hostname = false\n rdns = false\n dns_lookup_kdc = false\n"+
-			"[realms]\n MIT.TEST = {\n  kdc = %s\n }\n[domain_realm]\n localhost = MIT.TEST\n", addr),
-		"KRB5_KDC_PROFILE="+write("kdc.conf", "[realms]\n MIT.TEST = {\n  database_name = %[1]s/db\n  key_stash_file = %[1]s/stash\n  acl_file = %[1]s/acl\n  kdc_listen = %[2]s\n  kdc_tcp_listen = %[2]s\n }\n[logging]\n kdc = FILE:%[1]s/kdc.log\n", dir, addr),
+	configure := func(addr string) (conf, profile string) {
+		return write("krb5.conf", "[libdefaults]\n default_realm = MIT.TEST\n dns_canonicalize_hostname = false\n rdns = false\n dns_lookup_kdc = false\n"+
+				"[realms]\n MIT.TEST = {\n  kdc = %s\n }\n[domain_realm]\n localhost = MIT.TEST\n", addr),
+			write("kdc.conf", "[realms]\n MIT.TEST = {\n  database_name = %[1]s/db\n  key_stash_file = %[1]s/stash\n  acl_file = %[1]s/acl\n  kdc_listen = %[2]s\n  kdc_tcp_listen = %[2]s\n }\n[logging]\n kdc = FILE:%[1]s/kdc.log\n", dir, addr)
+	}
+	conf, profile := configure("127.0.0.1:88")
+	env := append(os.Environ(), "KRB5_CONFIG="+conf, "KRB5_KDC_PROFILE="+profile,
 		"KRB5CCNAME=FILE:"+dir+"/cc", "KRB5_KTNAME=FILE:"+dir+"/kt", "KRB5RCACHENAME=none:")
 	tool := func(stdin, name string, args ...string) {
 		t.Helper()
@@ -62,28 +59,51 @@ func realm(t *testing.T) []string {
 	tool("", "kadmin.local", "addprinc", "-pw", "secret", "alice")
 	tool("", "kadmin.local", "addprinc", "-randkey", "HTTP/localhost")
 	tool("", "kadmin.local", "ktadd", "-k", dir+"/kt", "HTTP/localhost")
+	for range 5 { // until nobody else takes the port first
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		addr := l.Addr().String()
+		configure(addr)
+		l.Close()
+		if startKDC(t, env, addr) {
+			tool("secret\n", "kinit", "alice")
+			return env
+		}
+	}
+	t.Fatal("krb5kdc does not come up")
+	return nil
+}
+
+// startKDC reports whether it listens.
+func startKDC(t *testing.T, env []string, addr string) bool {
+	t.Helper()
 	kdc := exec.CommandContext(t.Context(), "krb5kdc", "-n")
 	kdc.Env = env
 	if err := kdc.Start(); err != nil {
 		t.Fatal(err)
 	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		kdc.Wait()
+	}()
 	t.Cleanup(func() {
 		kdc.Process.Kill()
-		kdc.Wait()
+		<-ended
 	})
 	for {
-		if c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr); err == nil {
-			c.Close()
-			break
-		}
 		select {
-		case <-t.Context().Done():
-			t.Fatal("krb5kdc does not come up")
+		case <-ended:
+			return false
 		case <-time.After(20 * time.Millisecond):
 		}
+		if c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr); err == nil {
+			c.Close()
+			return true
+		}
 	}
-	tool("secret\n", "kinit", "alice")
-	return env
 }
 
 // mit is a context of MIT Kerberos in a process of its own.
