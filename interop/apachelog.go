@@ -3,8 +3,10 @@
 package interop
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,14 +31,18 @@ type Access struct {
 	User string
 	// Token tells whether the request had an Authorization header.
 	Token bool
+
+	began int64 // in microseconds
 }
 
-// logTimeout is how long Apache may take to log a request that is answered.
-const logTimeout = 10 * time.Second
+// logTimeout is how long a server may take to log a request that is answered. It is
+// only reached when something is broken.
+const logTimeout = time.Minute
 
 // Accesses waits until the server has logged n requests whose path and query
-// contain what, and returns all there are by then. Apache logs a request after
-// its answer has gone out, so the log is late. A what that no other test uses,
+// contain what, and returns all there are by then, in the order in which they came.
+// Apache logs a request after its answer has gone out, so the log is late, and
+// requests that other threads served are not in order. A what that no other test uses,
 // such as a query with the test's name, makes the count reliable.
 func (a *Apache) Accesses(tb testing.TB, what string, n int) []Access {
 	tb.Helper()
@@ -79,14 +85,15 @@ func (a *Apache) accesses(what string) ([]Access, error) {
 			found = append(found, entry)
 		}
 	}
+	slices.SortStableFunc(found, func(a, b Access) int { return cmp.Compare(a.began, b.began) })
 	return found, nil
 }
 
 // parseAccess reads the LogFormat of httpd.conf.tmpl.
 func parseAccess(line string) (Access, error) {
 	f := strings.Split(line, "\t")
-	if len(f) != 9 {
-		return Access{}, fmt.Errorf("%q has %d fields, want 9", line, len(f))
+	if len(f) != 10 {
+		return Access{}, fmt.Errorf("%q has %d fields, want 10", line, len(f))
 	}
 	var numbers [4]int
 	for i := range numbers {
@@ -96,8 +103,13 @@ func parseAccess(line string) (Access, error) {
 		}
 		numbers[i] = n
 	}
+	began, err := strconv.ParseInt(f[9], 10, 64)
+	if err != nil {
+		return Access{}, fmt.Errorf("%q: %w", line, err)
+	}
 	return Access{
 		ClientPort: numbers[0], ServerPort: numbers[1], Keepalive: numbers[2], Status: numbers[3],
 		Proto: f[4], Method: f[5], URI: f[6], User: f[7], Token: f[8] != "-",
+		began: began,
 	}, nil
 }
