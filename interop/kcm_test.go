@@ -24,13 +24,14 @@ var daemons = []struct {
 	{"heimdal", interop.NewHeimdalKCM},
 }
 
-// newProvider makes a provider of the bed's realm.
+// newProvider makes a provider of the bed's realm, which has time.
 func newProvider(t *testing.T, o krb5.Options) *krb5.Provider {
 	t.Helper()
 	p, err := krb5.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	krb5.BePatient(p)
 	return p
 }
 

@@ -1,0 +1,16 @@
+//go:build interop
+
+package krb5
+
+import "time"
+
+// BePatient has requests wait for the next ticket, and for the cache that it is
+// written to, however slow the machine is. Only tests have it.
+func BePatient(p *Provider) { p.replaceTimeout, p.writeTimeout = time.Hour, time.Hour }
+
+// WaitForCaches is BePatient for caches that somebody is writing. It returns what
+// undoes it. Only tests have it.
+func WaitForCaches(p *Provider) (stop func()) {
+	p.settleTime = 5 * time.Minute
+	return func() { p.settleTime = settleTime }
+}
