@@ -3,6 +3,7 @@ package kdcclient_test
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-negotiate/negotiate/internal/kdc"
@@ -10,6 +11,9 @@ import (
 	"github.com/go-negotiate/negotiate/internal/krbmsg"
 	"github.com/go-negotiate/negotiate/internal/principal"
 )
+
+// Tests of what a clock says run in a bubble, whose clock stands still while somebody
+// works.
 
 // clock is a client's clock, which a KDC may set.
 type clock struct {
@@ -33,80 +37,88 @@ func (k *clock) isRight() bool { return k.offset.Abs() < 5*time.Second }
 // A login corrects the clock, whichever way it is wrong and whether or not the
 // KDC wants to be shown a time.
 func TestASCorrectsClock(t *testing.T) {
-	for _, off := range []time.Duration{-10 * time.Minute, 10 * time.Minute, -48 * time.Hour, 48 * time.Hour} {
-		for _, user := range []string{"alice", "trusting"} {
-			w := realmA(t)
-			k := &clock{offset: off}
-			got, err := k.of(w.client()).AS(t.Context(), asRequest(user))
-			if err != nil {
-				t.Errorf("%s, clock off by %v: %v", user, off, err)
-				continue
-			}
-			if !k.isRight() || k.set != 1 {
-				t.Errorf("%s, clock off by %v: it was set %d times, and is off by %v", user, off, k.set, k.offset)
-			}
-			if life := time.Until(got.EndTime); life < 23*time.Hour || life > 25*time.Hour {
-				t.Errorf("%s, clock off by %v: the ticket lasts for %v", user, off, life)
+	synctest.Test(t, func(t *testing.T) {
+		for _, off := range []time.Duration{-10 * time.Minute, 10 * time.Minute, -48 * time.Hour, 48 * time.Hour} {
+			for _, user := range []string{"alice", "trusting"} {
+				w := realmA(t)
+				k := &clock{offset: off}
+				got, err := k.of(w.client()).AS(t.Context(), asRequest(user))
+				if err != nil {
+					t.Errorf("%s, clock off by %v: %v", user, off, err)
+					continue
+				}
+				if !k.isRight() || k.set != 1 {
+					t.Errorf("%s, clock off by %v: it was set %d times, and is off by %v", user, off, k.set, k.offset)
+				}
+				if life := time.Until(got.EndTime); life < 23*time.Hour || life > 25*time.Hour {
+					t.Errorf("%s, clock off by %v: the ticket lasts for %v", user, off, life)
+				}
 			}
 		}
-	}
+	})
 }
 
 // Whoever does not want that is told of the difference.
 func TestASUncorrectedClock(t *testing.T) {
-	w := realmA(t)
-	k := &clock{offset: -10 * time.Minute}
-	c := k.of(w.client())
-	c.Synchronize = nil
-	_, err := c.AS(t.Context(), asRequest("alice"))
-	if e, ok := errors.AsType[*krbmsg.KRBError](err); !ok || e.Code != krbmsg.ErrSkew || time.Until(e.ServerTime).Abs() > time.Minute {
-		t.Errorf("got %v, want ErrSkew with the KDC's time", err)
-	}
-	if len(w.sent) != 2 {
-		t.Errorf("%d requests, want 2", len(w.sent))
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := realmA(t)
+		k := &clock{offset: -10 * time.Minute}
+		c := k.of(w.client())
+		c.Synchronize = nil
+		_, err := c.AS(t.Context(), asRequest("alice"))
+		if e, ok := errors.AsType[*krbmsg.KRBError](err); !ok || e.Code != krbmsg.ErrSkew || time.Until(e.ServerTime).Abs() > time.Minute {
+			t.Errorf("got %v, want ErrSkew with the KDC's time", err)
+		}
+		if len(w.sent) != 2 {
+			t.Errorf("%d requests, want 2", len(w.sent))
+		}
+	})
 }
 
 // A clock that is right is left alone.
 func TestRightClock(t *testing.T) {
-	w := realmA(t)
-	k := new(clock)
-	c := k.of(w.client())
-	tgt, err := c.AS(t.Context(), asRequest("alice"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.TGS(t.Context(), kdcclient.TGSRequest{TGT: tgt, Server: principal.Service("", "HTTP", "web.a.test"), ETypes: allTypes}); err != nil {
-		t.Fatal(err)
-	}
-	if k.set != 0 || len(w.sent) != 3 {
-		t.Errorf("the clock was set %d times in %d requests", k.set, len(w.sent))
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := realmA(t)
+		k := new(clock)
+		c := k.of(w.client())
+		tgt, err := c.AS(t.Context(), asRequest("alice"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.TGS(t.Context(), kdcclient.TGSRequest{TGT: tgt, Server: principal.Service("", "HTTP", "web.a.test"), ETypes: allTypes}); err != nil {
+			t.Fatal(err)
+		}
+		if k.set != 0 || len(w.sent) != 3 {
+			t.Errorf("the clock was set %d times in %d requests", k.set, len(w.sent))
+		}
+	})
 }
 
 // A ticket-granting ticket of a time when the clock was right.
 func TestTGSCorrectsClock(t *testing.T) {
-	w := realmA(t)
-	r := kdcclient.TGSRequest{TGT: tgt(t, w), Server: principal.Service("", "HTTP", "web.a.test"), ETypes: allTypes}
-	for _, off := range []time.Duration{-10 * time.Minute, 10 * time.Minute} {
-		w.sent = nil
-		k := &clock{offset: off}
-		c := k.of(w.client())
-		if _, err := c.TGS(t.Context(), r); err != nil {
-			t.Fatalf("off by %v: %v", off, err)
+	synctest.Test(t, func(t *testing.T) {
+		w := realmA(t)
+		r := kdcclient.TGSRequest{TGT: tgt(t, w), Server: principal.Service("", "HTTP", "web.a.test"), ETypes: allTypes}
+		for _, off := range []time.Duration{-10 * time.Minute, 10 * time.Minute} {
+			w.sent = nil
+			k := &clock{offset: off}
+			c := k.of(w.client())
+			if _, err := c.TGS(t.Context(), r); err != nil {
+				t.Fatalf("off by %v: %v", off, err)
+			}
+			if !k.isRight() || len(w.sent) != 2 {
+				t.Errorf("after %d requests the clock is off by %v", len(w.sent), k.offset)
+			}
+			// It is right now.
+			if _, err := c.TGS(t.Context(), r); err != nil || len(w.sent) != 3 {
+				t.Errorf("another request: %d, %v", len(w.sent), err)
+			}
+			c.Synchronize, k.offset = nil, off
+			if _, err := c.TGS(t.Context(), r); !errors.Is(err, krbmsg.ErrSkew) {
+				t.Errorf("off by %v, not to be corrected: %v", off, err)
+			}
 		}
-		if !k.isRight() || len(w.sent) != 2 {
-			t.Errorf("after %d requests the clock is off by %v", len(w.sent), k.offset)
-		}
-		// It is right now.
-		if _, err := c.TGS(t.Context(), r); err != nil || len(w.sent) != 3 {
-			t.Errorf("another request: %d, %v", len(w.sent), err)
-		}
-		c.Synchronize, k.offset = nil, off
-		if _, err := c.TGS(t.Context(), r); !errors.Is(err, krbmsg.ErrSkew) {
-			t.Errorf("off by %v, not to be corrected: %v", off, err)
-		}
-	}
+	})
 }
 
 // An error proves nothing: whoever forges one cannot set the clock.
