@@ -13,9 +13,10 @@ type Server struct {
 	addr  string
 	count counter
 
-	// control serialises what opens and closes sockets.
+	// control serialises what opens and closes sockets, and guards the two below.
 	control sync.Mutex
 	closed  bool
+	held    heldPorts // while it refuses connections
 
 	mu      sync.Mutex
 	sockets *sockets // nil: nobody listens
@@ -77,7 +78,10 @@ func (s *Server) SetFault(f Fault) error {
 	case refuse && open != nil:
 		s.replace(nil)
 		open.close()
+		s.held = hold(open)
 	case !refuse && open == nil:
+		s.held.release()
+		s.held = heldPorts{}
 		again, err := s.open(s.addr)
 		if err != nil {
 			return fmt.Errorf("kdc: listening again: %w", err)
@@ -102,6 +106,7 @@ func (s *Server) Close() error {
 		return nil
 	}
 	s.closed = true
+	s.held.release()
 	if s.sockets != nil {
 		s.sockets.close()
 		s.replace(nil)

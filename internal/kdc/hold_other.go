@@ -1,0 +1,11 @@
+//go:build !unix
+
+package kdc
+
+import (
+	"net"
+	"os"
+)
+
+// holdTCP holds no port.
+func holdTCP(*net.TCPAddr) *os.File { return nil }
