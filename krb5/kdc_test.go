@@ -157,14 +157,10 @@ func TestLongAnswer(t *testing.T) {
 // A realm has two KDCs, and the first is down.
 func TestSecondKDC(t *testing.T) {
 	kdc := realm(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dead := l.Addr().String()
-	l.Close()
+	down := realm(t)
+	down.SetFault(krbtest.Refuse())
 	for _, limit := range []string{"", " udp_preference_limit = 1"} {
-		p := provider(t, kdc, func(o *krb5.Options) { o.Config = config(t, []string{dead, kdc.Addr()}, limit, "") })
+		p := provider(t, kdc, func(o *krb5.Options) { o.Config = config(t, []string{down.Addr(), kdc.Addr()}, limit, "") })
 		firstToken(t, p, gss.InitiateOptions{})
 	}
 	if got := kdc.Requests(); got.UDP == 0 || got.TCP == 0 {
