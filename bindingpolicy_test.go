@@ -23,6 +23,7 @@ import (
 	"github.com/go-negotiate/negotiate"
 	"github.com/go-negotiate/negotiate/gss"
 	"github.com/go-negotiate/negotiate/gss/gsstest"
+	"github.com/go-negotiate/negotiate/internal/patience"
 )
 
 // authority issues certificates for tests.
@@ -91,6 +92,7 @@ func (a *authority) serverConfig(certs ...tls.Certificate) *tls.Config {
 // URL with an address does.
 func (a *authority) client(t *testing.T, serverName string) *http.Client {
 	tr := &http.Transport{
+		DialContext:     patience.InOrder(new(net.Dialer).DialContext),
 		MaxConnsPerHost: 1,
 		TLSClientConfig: &tls.Config{RootCAs: a.pool, ServerName: serverName},
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/go-negotiate/negotiate"
+	"github.com/go-negotiate/negotiate/internal/patience"
 	"github.com/go-negotiate/negotiate/krb5"
 	"github.com/go-negotiate/negotiate/krbtest"
 )
@@ -85,7 +86,7 @@ func newCostly(tb testing.TB) *costly {
 	s := &costly{kdc: krbtest.NewKDC(tb)}
 	s.kdc.AddPrincipal("alice", "")
 	s.kdc.AddService("HTTP/127.0.0.1")
-	p, err := krb5.New(krb5.Options{Config: s.kdc.ConfigPath(), CCache: s.kdc.CCache("alice"), Keytab: s.kdc.Keytab("HTTP/127.0.0.1")})
+	p, err := krb5.New(krb5.Options{Config: patience.ConfigFile(tb, s.kdc.ConfigPath()), CCache: s.kdc.CCache("alice"), Keytab: s.kdc.Keytab("HTTP/127.0.0.1")})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -111,7 +112,7 @@ func (s *costly) serve(tb testing.TB, h http.Handler) string {
 }
 
 func (s *costly) client(tb testing.TB, o negotiate.Opportunism, m negotiate.Mutual) *http.Client {
-	t := &negotiate.Transport{Base: &http.Transport{}, Provider: s.provider, Opportunistic: o, Mutual: m}
+	t := &negotiate.Transport{Base: &http.Transport{DialContext: patience.InOrder(new(net.Dialer).DialContext)}, Provider: s.provider, Opportunistic: o, Mutual: m}
 	tb.Cleanup(t.CloseIdleConnections)
 	return &http.Client{Transport: t}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-negotiate/negotiate"
 	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/internal/patience"
 	"github.com/go-negotiate/negotiate/krbtest"
 )
 
@@ -20,7 +21,7 @@ func TestZeroValues(t *testing.T) {
 	kdc := krbtest.NewKDC(t)
 	kdc.AddPrincipal("alice", "")
 	kdc.AddService("HTTP/127.0.0.1")
-	t.Setenv("KRB5_CONFIG", kdc.ConfigPath())
+	t.Setenv("KRB5_CONFIG", patience.ConfigFile(t, kdc.ConfigPath()))
 	t.Setenv("KRB5_KTNAME", kdc.Keytab("HTTP/127.0.0.1"))
 	t.Setenv("KRB5CCNAME", kdc.CCache("alice"))
 	server := httptest.NewServer(&negotiate.Handler{Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -24,6 +24,7 @@ import (
 
 	"github.com/go-negotiate/negotiate/gss"
 	"github.com/go-negotiate/negotiate/gss/gsstest"
+	"github.com/go-negotiate/negotiate/internal/patience"
 )
 
 // The names by which tests reach servers and proxies, so that each has a target
@@ -319,15 +320,17 @@ func (p *testProxy) proofHeader(c *proxyConn) string {
 
 // dialHere dials the port of addr on this machine.
 func dialHere(ctx context.Context, network, addr string) (net.Conn, error) {
-	_, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil, err
-	}
-	return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+	return patience.InOrder(new(net.Dialer).DialContext)(ctx, network, here(addr))
+}
+
+// here is the port of addr on this machine.
+func here(addr string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	return net.JoinHostPort("127.0.0.1", port)
 }
 
 func (p *testProxy) tunnel(c *proxyConn, addr string) {
-	up, err := dialHere(context.Background(), "tcp", addr)
+	up, err := new(net.Dialer).Dial("tcp", here(addr))
 	if err != nil {
 		io.WriteString(c, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
 		return
@@ -346,7 +349,7 @@ func (p *testProxy) tunnel(c *proxyConn, addr string) {
 // client's.
 func (p *testProxy) forward(c *proxyConn, req *http.Request) bool {
 	if c.up == nil {
-		up, err := dialHere(context.Background(), "tcp", req.Host)
+		up, err := new(net.Dialer).Dial("tcp", here(req.Host))
 		if err != nil {
 			io.WriteString(c, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
 			return true

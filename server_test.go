@@ -19,6 +19,7 @@ import (
 	"github.com/go-negotiate/negotiate/gss"
 	"github.com/go-negotiate/negotiate/gss/gsstest"
 	"github.com/go-negotiate/negotiate/internal/leaktest"
+	"github.com/go-negotiate/negotiate/internal/patience"
 )
 
 // testServer asks for Negotiate. It is written against gss alone and knows
@@ -104,8 +105,9 @@ func start(t *testing.T, run func(*httptest.Server), options ...serverOption) *t
 func (s *testServer) base(t *testing.T) *http.Transport {
 	b := s.Client().Transport.(*http.Transport).Clone()
 	b.Protocols = nil
-	b.ExpectContinueTimeout = 10 * time.Second
+	b.ExpectContinueTimeout = time.Hour
 	b.ForceAttemptHTTP2 = s.EnableHTTP2
+	b.DialContext = patience.InOrder(new(net.Dialer).DialContext)
 	t.Cleanup(b.CloseIdleConnections)
 	return b
 }
@@ -249,7 +251,7 @@ func (s *testServer) client(t *testing.T, tr *Transport) *http.Client {
 	t.Cleanup(tr.CloseIdleConnections)
 	t.Cleanup(func() {
 		if p, ok := tr.Provider.(*gsstest.Provider); ok {
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			if err := p.WaitIdle(ctx); err != nil {
 				t.Error(err)

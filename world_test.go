@@ -21,6 +21,7 @@ import (
 	"github.com/go-negotiate/negotiate/internal/ccache"
 	"github.com/go-negotiate/negotiate/internal/keytab"
 	"github.com/go-negotiate/negotiate/internal/leaktest"
+	"github.com/go-negotiate/negotiate/internal/patience"
 	"github.com/go-negotiate/negotiate/krb5"
 	"github.com/go-negotiate/negotiate/krbtest"
 )
@@ -59,13 +60,13 @@ func newWorld(t *testing.T, o ...krbtest.Option) *world {
 		w.secrets.addWord(password)
 	}
 	w.AddService("HTTP/" + wwwHost)
-	w.base = &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+	w.base = &http.Transport{DialContext: patience.InOrder(func(ctx context.Context, network, addr string) (net.Conn, error) {
 		_, port, err := net.SplitHostPort(addr)
 		if err != nil {
 			return nil, err
 		}
 		return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
-	}}
+	})}
 	t.Cleanup(w.base.CloseIdleConnections)
 	return w
 }
@@ -118,7 +119,7 @@ func (w *world) secretKeytab(path string) {
 func (w *world) provider(o krb5.Options) *krb5.Provider {
 	w.t.Helper()
 	if o.Config == "" {
-		o.Config = w.ConfigPath()
+		o.Config = patience.ConfigFile(w.t, w.ConfigPath())
 	}
 	if o.CCache == "" {
 		o.CCache = "FILE:" + w.t.TempDir() + "/none"

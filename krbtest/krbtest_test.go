@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"runtime"
 	"strings"
@@ -14,6 +15,9 @@ import (
 	"time"
 
 	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/internal/krbmsg"
+	"github.com/go-negotiate/negotiate/internal/patience"
+	"github.com/go-negotiate/negotiate/internal/principal"
 	"github.com/go-negotiate/negotiate/krb5"
 	"github.com/go-negotiate/negotiate/krbtest"
 )
@@ -42,6 +46,17 @@ func initiate(t *testing.T, p *krb5.Provider, o gss.InitiateOptions) (gss.SecCon
 	t.Cleanup(func() { c.Close() })
 	token, _, err := c.Step(t.Context(), nil)
 	return c, token, err
+}
+
+// patient is a provider like that of k.Provider, which asks the KDC once and waits
+// however long it takes. Over UDP it would ask again after a second.
+func patient(t *testing.T, k *krbtest.KDC, ccache string) *krb5.Provider {
+	t.Helper()
+	p, err := krb5.New(krb5.Options{Config: patience.ConfigFile(t, k.ConfigPath()), CCache: "FILE:" + ccache, Keytab: "FILE:" + ccache + ".none"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // accept gives a token to the service and returns what it knows then.
@@ -93,7 +108,7 @@ func TestTicketOptions(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k.ResetRequests()
-			_, token, err := initiate(t, k.Provider("alice", c.options...), gss.InitiateOptions{})
+			_, token, err := initiate(t, patient(t, k, k.CCache("alice", c.options...)), gss.InitiateOptions{})
 			if got := k.Requests(); got.TGS != c.tgs || got.AS != 0 {
 				t.Errorf("the KDC got %+v, want %d TGS-REQs", got, c.tgs)
 			}
@@ -129,7 +144,7 @@ func TestDelegation(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			k := newRealm(t)
 			k.Change("HTTP/www.krb.test", c.service...)
-			_, token, err := initiate(t, k.Provider("alice", c.ticket...), gss.InitiateOptions{Flags: c.flags | gss.FlagMutual})
+			_, token, err := initiate(t, patient(t, k, k.CCache("alice", c.ticket...)), gss.InitiateOptions{Flags: c.flags | gss.FlagMutual})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -241,8 +256,34 @@ func TestUDPLimit(t *testing.T) {
 	if _, _, err := initiate(t, k.Provider("alice"), gss.InitiateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if got := k.Requests(); got.UDP != 1 || got.TCP != 1 || got.Errors != 0 {
+	// What is not answered within a second is asked again.
+	if got := k.Requests(); got.UDP == 0 || got.TCP == 0 || got.Errors != 0 {
 		t.Errorf("the KDC got %+v, want a request over UDP and its repetition over TCP", got)
+	}
+	k.AddPrincipal("open", "secret", krbtest.NoPreauth())
+	k.ResetRequests()
+	request := krbmsg.KDCReq{Type: krbmsg.TypeASReq, Body: krbmsg.KDCReqBody{
+		Client: principal.New("KRB.TEST", "open"), Realm: "KRB.TEST", Server: principal.TGS("KRB.TEST", "KRB.TEST"),
+		Till: time.Now().Add(time.Hour), ETypes: []int32{18},
+	}}
+	conn, err := net.Dial("udp", k.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write(request.Append(nil)); err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]byte, 1<<16)
+	n, err := conn.Read(answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err := krbmsg.ParseKRBError(answer[:n]); err != nil || e.Code != krbmsg.ErrResponseTooBig {
+		t.Errorf("over UDP the KDC answers %+v, %v; want that the answer is too big", e, err)
+	}
+	if got := k.Requests(); got.UDP != 1 || got.TCP != 0 || got.Errors != 0 {
+		t.Errorf("the KDC got %+v, want one request, which has no error", got)
 	}
 }
 
