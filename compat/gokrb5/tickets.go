@@ -19,6 +19,7 @@ import (
 type tickets struct {
 	cl          *client.Client
 	lookupCNAME func(ctx context.Context, host string) (string, error)
+	fetch       func(spn string) (*ticket, error) // asks the client
 
 	mu       sync.Mutex
 	requests map[string]*request // by SPN
@@ -29,12 +30,14 @@ type tickets struct {
 const maxKnown = 256
 
 func newTickets(cl *client.Client) *tickets {
-	return &tickets{
+	t := &tickets{
 		cl:          cl,
 		lookupCNAME: net.DefaultResolver.LookupCNAME,
 		requests:    make(map[string]*request),
 		known:       make(map[string]string),
 	}
+	t.fetch = t.fetchFromClient
+	return t
 }
 
 // request is a request for a ticket that goroutines wait for.
@@ -124,7 +127,7 @@ func (t *tickets) run(spn string, r *request) {
 	r.ticket, r.err = t.fetch(spn)
 }
 
-func (t *tickets) fetch(spn string) (*ticket, error) {
+func (t *tickets) fetchFromClient(spn string) (*ticket, error) {
 	got, key, err := t.cl.GetServiceTicket(spn) // logs in if need be
 	if err != nil {
 		return nil, err
