@@ -57,7 +57,7 @@ type demoResult struct {
 
 // play makes the one request of the demonstration.
 func (d *stage) play(ctx context.Context) (*demoResult, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	t, err := d.transport()
 	if err != nil {
