@@ -53,7 +53,7 @@ func (b *watchedBody) closedOnce() {
 	b.t.Helper()
 	select {
 	case <-b.done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		b.t.Error("the body is not closed")
 		return
 	}

@@ -400,9 +400,9 @@ func waiters(t *Transport) int {
 
 func waitFor(t testing.TB, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("it did not happen within ten seconds")
+			t.Fatalf("it did not happen within a minute")
 		}
 	}
 }
@@ -469,7 +469,11 @@ func TestIdleConnTimeout(t *testing.T) {
 
 func TestTraceOfCaller(t *testing.T) {
 	leavesNothing(t)
-	s := startTLS(t)
+	wrote := make(chan struct{}, 2)
+	s := startTLS(t, func(s *testServer) {
+		// Else the answer may be there before the goroutine that writes says so.
+		s.before = func(http.ResponseWriter, *http.Request) { <-wrote }
+	})
 	c := s.client(t, &Transport{})
 	var events []string
 	var mu sync.Mutex
@@ -481,7 +485,7 @@ func TestTraceOfCaller(t *testing.T) {
 			note(fmt.Sprintf("got %s reused=%t", i.Conn.RemoteAddr(), i.Reused))
 		},
 		GotFirstResponseByte: func() { note("byte") },
-		WroteRequest:         func(httptrace.WroteRequestInfo) { note("wrote") },
+		WroteRequest:         func(httptrace.WroteRequestInfo) { note("wrote"); wrote <- struct{}{} },
 	}))
 	if _, err := do(t, c, req); err != nil {
 		t.Fatal(err)

@@ -48,7 +48,7 @@ func newSite(t *testing.T, o gsstest.Options) *site {
 	}
 	t.Cleanup(func() {
 		// The servers are closed by now, but their connections may still be ending.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 		defer cancel()
 		if err := s.fake.WaitIdle(ctx); err != nil {
 			t.Error(err)

@@ -124,7 +124,7 @@ func TestDialOfAnother(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() { ask(alice, "alice@EXAMPLE.TEST") })
 		<-begun
-		c.Timeout = 10 * time.Second
+		c.Timeout = time.Minute
 		ask(bob, "bob@EXAMPLE.TEST")
 		close(release)
 		wg.Wait()

@@ -282,7 +282,7 @@ func checkClosed(t *testing.T, name string, src *source) {
 	t.Helper()
 	select {
 	case <-src.closed:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Errorf("%s: the body is not closed", name)
 	}
 	if n := src.closes.Load(); n > 1 {
