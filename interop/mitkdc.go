@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -161,6 +162,7 @@ func (m *MIT) krb5Conf(libDefaults []string) string {
 }
 
 func (m *MIT) start(kdc string) error {
+	before := m.begun()
 	proc, err := startProcess(processSpec{
 		name: "krb5kdc", path: kdc, args: []string{"-n", "-P", m.dir.path("kdc.pid")},
 		env: m.kdcEnv(), dir: string(m.dir),
@@ -168,12 +170,22 @@ func (m *MIT) start(kdc string) error {
 	if err != nil {
 		return err
 	}
-	if err := proc.waitReady(func() bool { return listening(m.Addr) }); err != nil {
+	if err := proc.waitReady(func() bool { return m.begun() > before && listening(m.Addr) }); err != nil {
 		proc.stop()
 		return fmt.Errorf("%w\n%s", err, tail(m.LogFile))
 	}
 	m.proc = proc
 	return nil
+}
+
+// begun is how often the KDC has begun to serve. Where somebody else has its port, it
+// does not.
+func (m *MIT) begun() int {
+	log, err := os.ReadFile(m.LogFile)
+	if err != nil {
+		return 0 // it has logged nothing yet
+	}
+	return bytes.Count(log, []byte("commencing operation"))
 }
 
 // restart has the KDC read its configuration again.
