@@ -204,7 +204,7 @@ func TestForgotten(t *testing.T) {
 		}
 		settle := func(bound int64) int64 {
 			var now int64
-			for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+			for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); runtime.Gosched() {
 				runtime.GC()
 				if now = inUse(t); now <= bound {
 					break
