@@ -2,6 +2,8 @@ package krb5_test
 
 import (
 	"bytes"
+	"context"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -215,6 +217,37 @@ func TestVeryShortTickets(t *testing.T) {
 	most := 2 + int(now().Sub(start)/(time.Second/2))
 	if n := kdc.Requests().AS; n > 2*most {
 		t.Errorf("%d AS-REQs for at most %d tickets", n, most)
+	}
+}
+
+// A ticket-granting ticket may end after it was looked at and before the KDC reads
+// it. The request gets another one and does not fail.
+func TestTicketEndsOnItsWay(t *testing.T) {
+	clock := newClock()
+	kdc := realm(t, clock.option(), krbtest.WithLifetime(12*time.Minute))
+	kdc.AddService("HTTP/other.krb.test")
+	var slow atomic.Bool // the next connection to the KDC takes four minutes
+	p := provider(t, kdc, clock.use, countable(t, kdc), func(o *krb5.Options) {
+		o.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if slow.CompareAndSwap(true, false) {
+				clock.move(4 * time.Minute)
+			}
+			return new(net.Dialer).DialContext(ctx, network, addr)
+		}
+	})
+	cred, err := p.FromPassword("alice", "alice's password")
+	if err != nil {
+		t.Fatal(err)
+	}
+	firstToken(t, p, gss.InitiateOptions{Credential: cred})
+	clock.move(8*time.Minute + 50*time.Second) // ten seconds before it would be replaced
+	kdc.ResetRequests()
+	slow.Store(true)
+	if _, _, err := initiate(t.Context(), t, p, gss.InitiateOptions{Credential: cred, Target: gss.HostBased("HTTP", "other.krb.test")}); err != nil {
+		t.Error(err)
+	}
+	if n := kdc.Requests(); n.AS != 2 || n.TGS != 2 {
+		t.Errorf("the KDC was asked %+v, want another login and a second time for the ticket", n)
 	}
 }
 

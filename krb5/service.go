@@ -44,6 +44,18 @@ func (l *login) findService(ctx context.Context, target principal.Name) (*kdccli
 	if err != nil {
 		return nil, err
 	}
+	t, err := l.findServiceBy(ctx, own, target)
+	if !errors.Is(err, krbmsg.ErrTktExpired) || l.validAt(own, l.now()) {
+		return t, err
+	}
+	// It has ended on its way to the KDC.
+	if own, err = l.tgt(ctx); err != nil {
+		return nil, err
+	}
+	return l.findServiceBy(ctx, own, target)
+}
+
+func (l *login) findServiceBy(ctx context.Context, own *kdcclient.Ticket, target principal.Name) (*kdcclient.Ticket, error) {
 	if target.Realm != "" {
 		return l.serviceInRealm(ctx, own, target)
 	}
