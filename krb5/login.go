@@ -230,8 +230,9 @@ func (l *login) get(ctx context.Context, key ticketKey, fetch func(context.Conte
 		}
 		l.mu.Lock()
 		c, now := l.tickets.Get(key), l.now()
+		done := c != nil && c.isDone() // now; a moment later it may be
 		switch {
-		case c != nil && c.isDone() && l.validAt(c.ticket, now):
+		case done && l.validAt(c.ticket, now):
 			if c.isGoodAt(now) {
 				l.mu.Unlock()
 				return c.ticket, nil
@@ -241,9 +242,9 @@ func (l *login) get(ctx context.Context, key ticketKey, fetch func(context.Conte
 			l.mu.Unlock()
 			l.replace(ctx, key, c, next, fetch)
 			continue
-		case c != nil && c.isDone() && c.next.Load() != nil:
+		case done && c.next.Load() != nil:
 			c = c.next.Load() // the ticket ended before the next one came
-		case c == nil || c.isDone():
+		case done || c == nil:
 			old := c
 			c = &ticketCall{done: make(chan struct{})}
 			l.store(key, c)
