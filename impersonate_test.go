@@ -2,6 +2,7 @@ package negotiate_test
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/go-negotiate/negotiate"
 	"github.com/go-negotiate/negotiate/gss"
+	"github.com/go-negotiate/negotiate/internal/patience"
 	"github.com/go-negotiate/negotiate/krb5"
 	"github.com/go-negotiate/negotiate/krbtest"
 )
@@ -60,7 +62,7 @@ func TestImpersonatedUsersNeverCross(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := &http.Transport{MaxIdleConnsPerHost: 10}
+	base := &http.Transport{DialContext: patience.InOrder(new(net.Dialer).DialContext), MaxIdleConnsPerHost: 10}
 	tr := &negotiate.Transport{Base: base, Provider: front, Credential: service}
 	t.Cleanup(tr.CloseIdleConnections)
 
