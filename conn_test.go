@@ -24,6 +24,7 @@ import (
 
 	"github.com/go-negotiate/negotiate/gss"
 	"github.com/go-negotiate/negotiate/gss/gsstest"
+	"github.com/go-negotiate/negotiate/internal/patience"
 )
 
 // TestConnectionCloseBetweenLegs has a server that does not keep connections.
@@ -95,7 +96,7 @@ func TestConnectionDroppedBetweenLegs(t *testing.T) {
 			var dialled int64
 			base.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 				dialled++
-				conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+				conn, err := patience.InOrder(new(net.Dialer).DialContext)(ctx, network, addr)
 				return &slowWriter{Conn: conn, left: test.drops[dialled], closed: make(chan struct{})}, err
 			}
 			p := gsstest.New(gsstest.Options{Legs: test.legs})

@@ -180,10 +180,11 @@ func TestExpectingServers(t *testing.T) {
 		{"refuses Expect", func(c *bareConn, req *http.Request) {
 			if expectsContinue(req.Header) {
 				c.say("HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n")
-			} else {
-				c.say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+				c.take(req, 200)
+				return
 			}
 			c.take(req, 200)
+			c.say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 		}, large, time.Minute, 200, []string{"200 0 cut", "200 1048576 whole"}},
 		{"refuses Expect, and asks", func(c *bareConn, req *http.Request) {
 			if expectsContinue(req.Header) {

@@ -21,6 +21,7 @@ import (
 	"github.com/go-negotiate/negotiate"
 	"github.com/go-negotiate/negotiate/gss"
 	"github.com/go-negotiate/negotiate/gss/gsstest"
+	"github.com/go-negotiate/negotiate/internal/patience"
 )
 
 var webServer = gss.HostBased("HTTP", "web.example.test")
@@ -85,6 +86,7 @@ func (s *site) start(t *testing.T) *httptest.Server {
 	}
 	ts.Start()
 	t.Cleanup(ts.Close)
+	patience.Order(ts.Client())
 	return ts
 }
 

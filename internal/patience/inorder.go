@@ -4,6 +4,7 @@ package patience
 import (
 	"context"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -75,4 +76,14 @@ func (c *ordered) Read(p []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// Order has a client with an http.Transport make its connections InOrder, before it
+// has made any.
+func Order(c *http.Client) {
+	t := c.Transport.(*http.Transport)
+	if t.DialContext == nil {
+		t.DialContext = new(net.Dialer).DialContext
+	}
+	t.DialContext = InOrder(t.DialContext)
 }
