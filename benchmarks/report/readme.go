@@ -30,7 +30,8 @@ Debian 12:
 
 [results.txt](results.txt) has what was printed; benchstat reads it.
 [before-after.txt](before-after.txt) is benchstat's comparison of the two hot paths
-before and after they were worked on. Allocations, round trips, connections and
+before and after they were worked on, and of caches that are read under locks and
+without. Allocations, round trips, connections and
 TGS-REQs are held by ordinary tests as well. Times are not: they are of one machine
 and one day.
 
